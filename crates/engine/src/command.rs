@@ -1,0 +1,76 @@
+//! What the engine can be told.
+
+use std::{fmt, sync::Arc};
+
+use quartet_core::EncodedFrame;
+use quartet_media::{AudioInput, AudioOutput, VideoInput};
+use quartet_proto::{JoinLink, PeerId};
+use quartet_rtc::IceConfig;
+
+/// A picture on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TileId {
+    /// The own camera, as it is sent.
+    Own,
+    /// Somebody else's.
+    Peer(PeerId),
+}
+
+/// Takes the pictures of a tile, on whatever thread makes them: may neither block nor take long.
+///
+/// Returns false when it has no room: the engine then sends nothing before the next key frame, and
+/// asks for one.
+pub trait TileSink: Send + Sync + fmt::Debug {
+    /// The first is a key frame.
+    fn picture(&self, frame: &EncodedFrame) -> bool;
+}
+
+/// The devices or test sources in use; `None` is none.
+#[derive(Debug, Clone, Default)]
+pub struct Selected {
+    /// Pictures.
+    pub video: Option<Arc<dyn VideoInput>>,
+    /// The own voice.
+    pub audio: Option<Arc<dyn AudioInput>>,
+    /// The others' voices; without one they are decoded, counted, and not heard.
+    pub speaker: Option<Arc<dyn AudioOutput>>,
+}
+
+/// How to enter a room.
+#[derive(Debug, Clone)]
+pub struct JoinRequest {
+    /// Where.
+    pub link: JoinLink,
+    /// As whom.
+    pub name: String,
+    /// How paths are found; the server's own STUN and TURN servers come on top.
+    pub ice: IceConfig,
+}
+
+/// What the engine can be told.
+#[derive(Debug)]
+pub enum Command {
+    /// Use these devices from now on; what is unchanged (the same `Arc`) runs on.
+    Select(Selected),
+    /// The own voice is withheld.
+    Mute(bool),
+    /// The own camera is closed.
+    CameraOff(bool),
+    /// Echo cancellation, noise suppression and gain control.
+    ProcessVoice(bool),
+    /// Say who is in a room ([`crate::Event::Roster`]) until a join, [`Command::Leave`] or the
+    /// next `Watch`.
+    Watch(JoinLink),
+    /// Enter a room.
+    Join(JoinRequest),
+    /// Leave the room, or stop watching; the devices stay open.
+    Leave,
+    /// Send a tile's pictures here; replaces an earlier sink of that tile.
+    Attach(TileId, Arc<dyn TileSink>),
+    /// Send them nowhere.
+    Detach(TileId),
+    /// The viewer of a tile has lost its way: begin again with a key frame.
+    Refresh(TileId),
+    /// The machine's addresses may have changed: look for new paths.
+    NetworkChanged,
+}

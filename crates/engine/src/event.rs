@@ -1,0 +1,241 @@
+//! What the engine says.
+
+use std::time::Duration;
+
+use quartet_media::DeviceError;
+use quartet_proto::{ErrorCode, MediaState, PeerId, PeerInfo};
+
+/// How the connection to one person is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// For the first time.
+    Connecting,
+    /// Picture and voice can flow.
+    Connected,
+    /// It was lost and is being repaired.
+    Reconnecting,
+    /// Every try so far ended at its deadline; the next one comes.
+    Failed,
+}
+
+/// Somebody in the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerView {
+    /// Who, and what is sent.
+    pub info: PeerInfo,
+    /// How well connected.
+    pub connection: Connection,
+}
+
+/// A device or test source of the own side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SourceKind {
+    /// Pictures.
+    Camera,
+    /// The own voice.
+    Microphone,
+    /// The others' voices.
+    Speaker,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureCode {
+    /// The server refused.
+    Refused(ErrorCode),
+    /// The server cannot be reached; tried again by itself once in a call.
+    ServerUnreachable,
+    /// Something that should not happen.
+    Internal,
+}
+
+impl FailureCode {
+    /// The stable word of the JSON events.
+    #[must_use]
+    pub fn as_str(self) -> String {
+        match self {
+            Self::Refused(code) => serde_json::to_value(code)
+                .ok()
+                .and_then(|word| word.as_str().map(str::to_owned))
+                .unwrap_or_default(),
+            Self::ServerUnreachable => "server_unreachable".to_owned(),
+            Self::Internal => "internal".to_owned(),
+        }
+    }
+}
+
+/// Why the call is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndReason {
+    /// [`crate::Command::Leave`].
+    Left,
+    /// It could not begin, or was ended by the server.
+    Failed {
+        /// The stable word.
+        code: FailureCode,
+        /// For people.
+        message: String,
+    },
+}
+
+/// What the engine says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Who is in the watched room.
+    Roster(Vec<PeerInfo>),
+    /// The watched room's server cannot be reached; tried again by itself.
+    RosterUnknown,
+    /// In the room.
+    Joined {
+        /// The own id.
+        you: PeerId,
+    },
+    /// The signalling server is gone (false) or back (true); the media goes on.
+    Signalling {
+        /// It answers.
+        online: bool,
+    },
+    /// Somebody came.
+    PeerJoined(PeerInfo),
+    /// Somebody is gone.
+    PeerLeft(PeerInfo),
+    /// What somebody sends has changed.
+    PeerMedia(PeerId, MediaState),
+    /// The connection to somebody has changed.
+    PeerConnection(PeerId, Connection),
+    /// A path to somebody was found: the candidate types of both ends.
+    Connected {
+        /// Who.
+        peer: PeerId,
+        /// `host`, `srflx`, `prflx` or `relay`.
+        local: String,
+        /// The same.
+        remote: String,
+    },
+    /// Somebody's first voice packet was decoded.
+    FirstAudio(PeerId),
+    /// Somebody's first picture is complete.
+    FirstVideo(PeerId),
+    /// A device does not work (any more); the call goes on without it.
+    SourceFailed(SourceKind, DeviceError),
+    /// A device works (again).
+    SourceRunning(SourceKind),
+    /// Loudness, 0..=1, ten times a second: the own voice and everybody's.
+    Levels {
+        /// Before muting, so that one can be told that one speaks muted.
+        own: f32,
+        /// In no order.
+        peers: Vec<(PeerId, f32)>,
+    },
+    /// Figures, once a second in a call.
+    Stats(Stats),
+    /// Something was refused or failed; the call goes on.
+    Error {
+        /// The stable word.
+        code: FailureCode,
+        /// For people.
+        message: String,
+    },
+    /// The call is over; the engine can join again.
+    Ended(EndReason),
+}
+
+/// One running encoder, over the time since the last report.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct EncodeStats {
+    /// Pixels.
+    pub width: u16,
+    /// Pixels.
+    pub height: u16,
+    /// Pictures a second.
+    pub fps: f32,
+    /// Kilobits a second.
+    pub kbps: f32,
+    /// CPU time of the encoder thread, in milliseconds, since the engine started.
+    pub cpu_ms: f64,
+}
+
+/// Pictures from somebody. A freeze is a gap between shown pictures longer than
+/// max(3 × the average gap, the average + 150 ms).
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct VideoInStats {
+    /// Pixels.
+    pub width: u16,
+    /// Pixels.
+    pub height: u16,
+    /// Pictures a second, since the last report.
+    pub fps: f32,
+    /// Kilobits a second, since the last report.
+    pub kbps: f32,
+    /// Since the call began.
+    pub frames: u64,
+    /// Since the call began.
+    pub freezes: u64,
+    /// Time frozen since the call began.
+    pub frozen: Duration,
+}
+
+/// Pictures to somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct VideoOutStats {
+    /// Pixels.
+    pub width: u16,
+    /// Pixels.
+    pub height: u16,
+    /// Pictures a second, since the last report.
+    pub fps: f32,
+    /// Kilobits a second, since the last report.
+    pub kbps: f32,
+    /// What the encoder aims at.
+    pub target_kbps: f32,
+}
+
+/// A voice from somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct AudioInStats {
+    /// Kilobits a second, since the last report.
+    pub kbps: f32,
+    /// Since the call began.
+    pub packets: u64,
+    /// Since the call began.
+    pub lost: u64,
+    /// Share of the played time that was invented, 0..=1, since the call began.
+    pub concealed_ratio: f32,
+    /// How long a packet waits before it is played, now.
+    pub delay: Duration,
+}
+
+/// The own voice to somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct AudioOutStats {
+    /// Kilobits a second, since the last report.
+    pub kbps: f32,
+    /// Since the call began.
+    pub packets: u64,
+}
+
+/// The figures of one connection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PeerStats {
+    /// Who.
+    pub peer: PeerId,
+    /// Round trip of the path.
+    pub rtt: Option<Duration>,
+    /// Pictures from there.
+    pub video_in: VideoInStats,
+    /// Pictures to there.
+    pub video_out: VideoOutStats,
+    /// The voice from there.
+    pub audio_in: AudioInStats,
+    /// The voice to there.
+    pub audio_out: AudioOutStats,
+}
+
+/// The figures of the call.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Stats {
+    /// The running encoders.
+    pub encode: Vec<EncodeStats>,
+    /// The connections.
+    pub peers: Vec<PeerStats>,
+}

@@ -1,0 +1,21 @@
+//! The wire of Quartet: identifiers, join links, signalling messages and their limits.
+//!
+//! No I/O, no clock, no randomness: whoever needs a new secret brings the random bytes.
+//! `docs/protocol.md` describes every message; a test in this crate keeps the two in step.
+
+mod error_code;
+mod ids;
+pub mod limits;
+mod link;
+mod message;
+
+pub use error_code::ErrorCode;
+pub use ids::{InvalidId, PeerId, RoomId, SessionKey};
+pub use link::{InvalidLink, JoinLink, LinkSecret, ServerUrl};
+pub use message::{
+    Candidate, ClientMessage, DescriptionKind, Epoch, IceServer, LeaveReason, MediaState, PeerInfo,
+    ServerMessage,
+};
+
+/// The signalling protocol's version; a server refuses any other with `unsupported_version`.
+pub const PROTOCOL_VERSION: u32 = 1;

@@ -1,0 +1,29 @@
+//! Every limit of the wire, with its reason.
+
+use std::time::Duration;
+
+/// People in a room. In a mesh everybody sends to everybody: four is what a home uplink carries.
+pub const ROOM_CAPACITY: usize = 4;
+/// Bytes of one signalling message: an offer with every codec and extension is under 10 KiB.
+pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+/// Bytes of an SDP description inside a message; leaves room for the JSON escapes around it.
+pub const MAX_SDP_BYTES: usize = 32 * 1024;
+/// Bytes of one ICE candidate line; RFC 8839 lines are about 100, extensions may follow.
+pub const MAX_CANDIDATE_BYTES: usize = 1024;
+/// Characters of a display name.
+pub const MAX_NAME_CHARS: usize = 64;
+/// Bytes of a join link.
+pub const MAX_LINK_BYTES: usize = 512;
+/// Messages that may come at once: four peers' descriptions and candidates of a restart.
+pub const MESSAGE_BURST: u32 = 300;
+/// Messages a second after the burst.
+pub const MESSAGES_PER_SECOND: u32 = 50;
+/// A participant says `ping` this often.
+pub const PING_INTERVAL: Duration = Duration::from_secs(2);
+/// A connection silent for this long is dead: two pings and a half were lost.
+pub const SILENCE_LIMIT: Duration = Duration::from_secs(5);
+/// A participant without a connection keeps its place for this long, so that a dropped socket
+/// costs nothing; with [`SILENCE_LIMIT`] a dead one is gone in under 10 s.
+pub const RESUME_GRACE: Duration = Duration::from_secs(4);
+/// People looking into a room before they join; more see no names, but may join.
+pub const MAX_WATCHERS: usize = 16;

@@ -1,0 +1,252 @@
+//! The signalling messages: one JSON object per WebSocket text message, told apart by `type`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ErrorCode, PeerId, RoomId, SessionKey};
+
+/// The number of the connection between two participants, counted by the side that offers.
+///
+/// It begins at 1 and grows with each new connection, so that what belongs to an older one is
+/// recognised and dropped. An ICE restart keeps it: the ICE credentials tell those apart.
+pub type Epoch = u32;
+
+/// What somebody sends and withholds, for the marks on the tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MediaState {
+    /// The microphone is muted, or there is none.
+    pub muted: bool,
+    /// The camera is off, or there is none.
+    pub camera_off: bool,
+}
+
+/// A participant as the others see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerInfo {
+    /// Who it is.
+    pub id: PeerId,
+    /// The name it chose; shown as text, never trusted to be unique or true.
+    pub name: String,
+    /// What it sends.
+    pub media: MediaState,
+}
+
+/// Offer or answer (RFC 3264).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DescriptionKind {
+    /// A proposal.
+    Offer,
+    /// The reply to it.
+    Answer,
+}
+
+/// One trickled ICE candidate (RFC 8838), as in `RTCIceCandidateInit`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Candidate {
+    /// The `candidate:` line; empty for the end of candidates.
+    pub candidate: String,
+    /// The `mid` of its media section.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sdp_mid: Option<String>,
+    /// The index of its media section.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "sdpMLineIndex")]
+    pub sdp_mline_index: Option<u16>,
+    /// The ICE generation it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username_fragment: Option<String>,
+}
+
+impl std::fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Addresses stay out of logs.
+        write!(f, "Candidate({} bytes)", self.candidate.len())
+    }
+}
+
+/// A STUN or TURN server, as in `RTCIceServer`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IceServer {
+    /// `stun:`, `turn:` or `turns:` (RFC 7064, RFC 7065).
+    pub urls: Vec<String>,
+    /// For TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// For TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+impl std::fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "IceServer({} urls)", self.urls.len())
+    }
+}
+
+/// From a participant to the server.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientMessage {
+    /// The first message of a connection.
+    Hello {
+        /// [`crate::PROTOCOL_VERSION`].
+        version: u32,
+        /// The program and its version, for the server's statistics.
+        client: String,
+    },
+    /// Asks who is in a room, without entering it; answered by `roster`, again at every change.
+    Watch {
+        /// The room.
+        room: RoomId,
+    },
+    /// Enters a room; also how a participant comes back after its connection was lost.
+    Join {
+        /// The room.
+        room: RoomId,
+        /// Made for this visit; the same key comes back as the same participant.
+        key: SessionKey,
+        /// The display name.
+        name: String,
+        /// What is sent from the start.
+        media: MediaState,
+    },
+    /// An offer or an answer for one participant.
+    Description {
+        /// The addressee.
+        to: PeerId,
+        /// The pair's connection that it belongs to.
+        epoch: Epoch,
+        /// Which of the two.
+        kind: DescriptionKind,
+        /// RFC 8866, at most [`crate::limits::MAX_SDP_BYTES`].
+        sdp: String,
+    },
+    /// A candidate for one participant.
+    Candidate {
+        /// The addressee.
+        to: PeerId,
+        /// The pair's connection that it belongs to.
+        epoch: Epoch,
+        /// The candidate.
+        candidate: Candidate,
+    },
+    /// Asks the side that offers for an offer: an ICE restart of `epoch`, or, when that connection
+    /// is beyond repair, a new one.
+    Negotiate {
+        /// The addressee.
+        to: PeerId,
+        /// The connection that the sender knows; 0 when it knows none.
+        epoch: Epoch,
+        /// The connection of `epoch` has failed: a new one is wanted.
+        renew: bool,
+    },
+    /// What is sent has changed.
+    Media {
+        /// The new state.
+        media: MediaState,
+    },
+    /// A sign of life, every [`crate::limits::PING_INTERVAL`].
+    Ping {
+        /// Comes back in the `pong`.
+        nonce: u32,
+    },
+    /// Leaves the room for good.
+    Leave,
+}
+
+/// Why somebody is no longer in the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeaveReason {
+    /// They left.
+    Left,
+    /// Their connection was lost and did not come back in time.
+    Lost,
+}
+
+/// From the server to a participant.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage {
+    /// The answer to `hello`.
+    Hello {
+        /// [`crate::PROTOCOL_VERSION`].
+        version: u32,
+        /// The program and its version.
+        server: String,
+    },
+    /// The answer to `watch`, and again whenever the room changes.
+    Roster {
+        /// Who is in, in the order in which they came.
+        peers: Vec<PeerInfo>,
+    },
+    /// The answer to `join`.
+    Welcome {
+        /// Who the receiver is.
+        you: PeerId,
+        /// Who else is in, in the order in which they came.
+        peers: Vec<PeerInfo>,
+        /// STUN and TURN servers that the server offers.
+        ice_servers: Vec<IceServer>,
+    },
+    /// Somebody came.
+    PeerJoined {
+        /// Who.
+        peer: PeerInfo,
+    },
+    /// Somebody is gone.
+    PeerLeft {
+        /// Who.
+        peer: PeerId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// What somebody sends has changed.
+    PeerMedia {
+        /// Who.
+        peer: PeerId,
+        /// The new state.
+        media: MediaState,
+    },
+    /// An offer or an answer from another participant.
+    Description {
+        /// The sender.
+        from: PeerId,
+        /// The pair's connection that it belongs to.
+        epoch: Epoch,
+        /// Which of the two.
+        kind: DescriptionKind,
+        /// RFC 8866.
+        sdp: String,
+    },
+    /// A candidate from another participant.
+    Candidate {
+        /// The sender.
+        from: PeerId,
+        /// The pair's connection that it belongs to.
+        epoch: Epoch,
+        /// The candidate.
+        candidate: Candidate,
+    },
+    /// Another participant asks for an offer.
+    Negotiate {
+        /// The sender.
+        from: PeerId,
+        /// The connection that the sender knows; 0 when it knows none.
+        epoch: Epoch,
+        /// A new connection is wanted.
+        renew: bool,
+    },
+    /// The answer to `ping`.
+    Pong {
+        /// As it came.
+        nonce: u32,
+    },
+    /// Something was refused.
+    Error {
+        /// The stable word.
+        code: ErrorCode,
+        /// For people.
+        message: String,
+    },
+}

@@ -1,0 +1,1 @@
+//! The signalling server: a pure hub and its WebSocket and HTTP shell.

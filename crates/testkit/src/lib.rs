@@ -1,0 +1,1 @@
+//! Virtual time and simulated networks for tests.
