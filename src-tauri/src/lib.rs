@@ -1,1 +1,3 @@
+//! The desktop shell: wiring between the page and the engine.
 
+pub mod view;

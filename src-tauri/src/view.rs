@@ -1,0 +1,303 @@
+//! What the page is told, in its own types: nothing below this file is the page's business.
+//!
+//! `ui/src/bindings.ts` is written from these by `cargo xtask bindings`; a test fails when it is
+//! stale.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Where the person is in the app.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, TS)]
+#[serde(tag = "at", rename_all = "snake_case")]
+pub enum PhaseView {
+    /// Nothing has begun.
+    #[default]
+    Home,
+    /// In front of a room.
+    GreenRoom,
+    /// Join was pressed, the server has not answered yet.
+    Joining,
+    /// In the room.
+    InCall {
+        /// The server answers; if not, the call goes on and nobody can come in.
+        signalling_online: bool,
+    },
+    /// The call is over.
+    Left {
+        /// Why, when it was not the person's own wish.
+        failure: Option<FailureView>,
+    },
+}
+
+/// Something that went wrong: a stable code that the page has words for, and the original words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct FailureView {
+    /// `room_full`, `server_unreachable`, `invalid_link`, `replaced`, …
+    pub code: String,
+    /// English, for a code that the page does not know.
+    pub message: String,
+}
+
+/// How the connection to one person is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionView {
+    /// For the first time.
+    Connecting,
+    /// Picture and voice can flow.
+    Connected,
+    /// It was lost and is being repaired.
+    Reconnecting,
+    /// Every try so far failed; the next one comes by itself.
+    Failed,
+}
+
+/// Somebody else in the room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct PeerView {
+    /// 16 hexadecimal digits.
+    pub id: String,
+    /// A stranger's text.
+    pub name: String,
+    /// The voice is withheld.
+    pub muted: bool,
+    /// There is no picture.
+    pub camera_off: bool,
+    /// How well connected.
+    pub connection: ConnectionView,
+}
+
+/// The room that the person is in, or in front of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct RoomView {
+    /// The link to send to others.
+    pub link: String,
+    /// The signalling server's host and port.
+    pub server: String,
+    /// The server runs inside this app.
+    pub server_is_here: bool,
+    /// In the green room: the names of those inside; `null` while that is not known.
+    pub waiting: Option<Vec<String>>,
+    /// In the call: the others.
+    pub peers: Vec<PeerView>,
+}
+
+/// An own device, as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, TS)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum DeviceState {
+    /// None is chosen, or there is none.
+    #[default]
+    None,
+    /// It is being opened.
+    Starting,
+    /// It works.
+    Running,
+    /// It does not.
+    Failed {
+        /// `missing`, `busy`, `denied`, `file` or `failed`.
+        code: String,
+        /// English.
+        message: String,
+    },
+}
+
+/// The person's own side.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, TS)]
+pub struct MeView {
+    /// The microphone is muted by the person.
+    pub muted: bool,
+    /// The camera is switched off by the person.
+    pub camera_off: bool,
+    /// The camera.
+    pub camera: DeviceState,
+    /// The microphone.
+    pub microphone: DeviceState,
+    /// The speaker.
+    pub speaker: DeviceState,
+}
+
+/// Everything that the page shows; sent whole whenever something in it changes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, TS)]
+pub struct AppView {
+    /// Where the person is.
+    pub phase: PhaseView,
+    /// The room, in every phase but `home`; after the call, the one that was left.
+    pub room: Option<RoomView>,
+    /// The own side.
+    pub me: MeView,
+    /// What can be chosen.
+    pub devices: DevicesView,
+}
+
+/// Something to choose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct DeviceView {
+    /// What `Settings` keeps: `camera:…`, `pattern`, `mic:…`, `tone`, `none`, …
+    pub id: String,
+    /// For people; the page has its own words for `none`, `pattern`, `tone` and the defaults.
+    pub label: String,
+}
+
+/// What can be chosen; the first entries are the real devices, then the test sources, then none.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, TS)]
+pub struct DevicesView {
+    /// Pictures.
+    pub cameras: Vec<DeviceView>,
+    /// The own voice.
+    pub microphones: Vec<DeviceView>,
+    /// The others' voices.
+    pub speakers: Vec<DeviceView>,
+}
+
+/// A STUN or TURN server.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+pub struct IceServerSetting {
+    /// `stun:HOST`, `turn:HOST:PORT`.
+    pub url: String,
+    /// For TURN; else empty.
+    pub username: String,
+    /// For TURN; else empty.
+    pub credential: String,
+}
+
+/// The language of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// As the system says, English when it says neither.
+    #[default]
+    System,
+    /// English.
+    En,
+    /// Thai.
+    Th,
+}
+
+/// What is kept between starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct Settings {
+    /// The display name.
+    pub name: String,
+    /// The language.
+    pub language: Language,
+    /// A [`DeviceView::id`].
+    pub camera: String,
+    /// A [`DeviceView::id`].
+    pub microphone: String,
+    /// A [`DeviceView::id`].
+    pub speaker: String,
+    /// Start with the microphone muted.
+    pub start_muted: bool,
+    /// Start with the camera off.
+    pub start_camera_off: bool,
+    /// Echo cancellation, noise suppression and gain control.
+    pub process_voice: bool,
+    /// The signalling server for new calls; empty for the one inside this app.
+    pub server: String,
+    /// STUN and TURN servers.
+    pub ice_servers: Vec<IceServerSetting>,
+    /// Relay only: the others never learn this machine's addresses.
+    pub relay_only: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            language: Language::System,
+            camera: "camera".to_owned(),
+            microphone: "mic".to_owned(),
+            speaker: "default".to_owned(),
+            start_muted: false,
+            start_camera_off: false,
+            process_voice: true,
+            server: String::new(),
+            ice_servers: Vec::new(),
+            relay_only: false,
+        }
+    }
+}
+
+/// Loudness of one person, 0..=1.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct LevelView {
+    /// A peer's id, or `own`.
+    pub tile: String,
+    /// 0..=1.
+    pub level: f32,
+}
+
+/// What the app says to the page.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+pub enum UiEvent {
+    /// The new whole.
+    View(AppView),
+    /// Ten times a second while anything can be heard.
+    Levels(Vec<LevelView>),
+    /// To be said once, in passing.
+    Notice(FailureView),
+}
+
+/// What the page needs at its start.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct Boot {
+    /// What was kept.
+    pub settings: Settings,
+    /// `en` or `th`: the system's language, for [`Language::System`].
+    pub system_language: String,
+    /// The app's version.
+    pub version: String,
+    /// The machine draws without a graphics card; the page keeps its effects plain.
+    pub software_rendering: bool,
+}
+
+/// The page's types, as TypeScript.
+#[must_use]
+pub fn bindings() -> String {
+    let config = ts_rs::Config::default();
+    let declarations = [
+        PhaseView::decl(&config),
+        FailureView::decl(&config),
+        ConnectionView::decl(&config),
+        PeerView::decl(&config),
+        RoomView::decl(&config),
+        DeviceState::decl(&config),
+        MeView::decl(&config),
+        AppView::decl(&config),
+        DeviceView::decl(&config),
+        DevicesView::decl(&config),
+        IceServerSetting::decl(&config),
+        Language::decl(&config),
+        Settings::decl(&config),
+        LevelView::decl(&config),
+        UiEvent::decl(&config),
+        Boot::decl(&config),
+    ];
+    let mut text = "// Written by `cargo xtask bindings` from src-tauri/src/view.rs.\n".to_owned();
+    for declaration in declarations {
+        text.push_str("\nexport ");
+        text.push_str(&declaration);
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_pages_bindings_are_those_of_the_types() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/src/bindings.ts");
+        if std::env::var_os("QUARTET_WRITE_BINDINGS").is_some() {
+            std::fs::write(&file, bindings()).unwrap();
+        }
+        let written = std::fs::read_to_string(&file).unwrap();
+        assert!(written == bindings(), "stale: run `cargo xtask bindings`");
+    }
+}

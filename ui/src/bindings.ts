@@ -1,0 +1,233 @@
+// Written by `cargo xtask bindings` from src-tauri/src/view.rs.
+
+export type PhaseView = { "at": "home" } | { "at": "green_room" } | { "at": "joining" } | { "at": "in_call", 
+/**
+ * The server answers; if not, the call goes on and nobody can come in.
+ */
+signalling_online: boolean, } | { "at": "left", 
+/**
+ * Why, when it was not the person's own wish.
+ */
+failure: FailureView | null, };
+
+export type FailureView = { 
+/**
+ * `room_full`, `server_unreachable`, `invalid_link`, `replaced`, …
+ */
+code: string, 
+/**
+ * English, for a code that the page does not know.
+ */
+message: string, };
+
+export type ConnectionView = "connecting" | "connected" | "reconnecting" | "failed";
+
+export type PeerView = { 
+/**
+ * 16 hexadecimal digits.
+ */
+id: string, 
+/**
+ * A stranger's text.
+ */
+name: string, 
+/**
+ * The voice is withheld.
+ */
+muted: boolean, 
+/**
+ * There is no picture.
+ */
+camera_off: boolean, 
+/**
+ * How well connected.
+ */
+connection: ConnectionView, };
+
+export type RoomView = { 
+/**
+ * The link to send to others.
+ */
+link: string, 
+/**
+ * The signalling server's host and port.
+ */
+server: string, 
+/**
+ * The server runs inside this app.
+ */
+server_is_here: boolean, 
+/**
+ * In the green room: the names of those inside; `null` while that is not known.
+ */
+waiting: Array<string> | null, 
+/**
+ * In the call: the others.
+ */
+peers: Array<PeerView>, };
+
+export type DeviceState = { "is": "none" } | { "is": "starting" } | { "is": "running" } | { "is": "failed", 
+/**
+ * `missing`, `busy`, `denied`, `file` or `failed`.
+ */
+code: string, 
+/**
+ * English.
+ */
+message: string, };
+
+export type MeView = { 
+/**
+ * The microphone is muted by the person.
+ */
+muted: boolean, 
+/**
+ * The camera is switched off by the person.
+ */
+camera_off: boolean, 
+/**
+ * The camera.
+ */
+camera: DeviceState, 
+/**
+ * The microphone.
+ */
+microphone: DeviceState, 
+/**
+ * The speaker.
+ */
+speaker: DeviceState, };
+
+export type AppView = { 
+/**
+ * Where the person is.
+ */
+phase: PhaseView, 
+/**
+ * The room, in every phase but `home`; after the call, the one that was left.
+ */
+room: RoomView | null, 
+/**
+ * The own side.
+ */
+me: MeView, 
+/**
+ * What can be chosen.
+ */
+devices: DevicesView, };
+
+export type DeviceView = { 
+/**
+ * What `Settings` keeps: `camera:…`, `pattern`, `mic:…`, `tone`, `none`, …
+ */
+id: string, 
+/**
+ * For people; the page has its own words for `none`, `pattern`, `tone` and the defaults.
+ */
+label: string, };
+
+export type DevicesView = { 
+/**
+ * Pictures.
+ */
+cameras: Array<DeviceView>, 
+/**
+ * The own voice.
+ */
+microphones: Array<DeviceView>, 
+/**
+ * The others' voices.
+ */
+speakers: Array<DeviceView>, };
+
+export type IceServerSetting = { 
+/**
+ * `stun:HOST`, `turn:HOST:PORT`.
+ */
+url: string, 
+/**
+ * For TURN; else empty.
+ */
+username: string, 
+/**
+ * For TURN; else empty.
+ */
+credential: string, };
+
+export type Language = "system" | "en" | "th";
+
+export type Settings = { 
+/**
+ * The display name.
+ */
+name: string, 
+/**
+ * The language.
+ */
+language: Language, 
+/**
+ * A [`DeviceView::id`].
+ */
+camera: string, 
+/**
+ * A [`DeviceView::id`].
+ */
+microphone: string, 
+/**
+ * A [`DeviceView::id`].
+ */
+speaker: string, 
+/**
+ * Start with the microphone muted.
+ */
+start_muted: boolean, 
+/**
+ * Start with the camera off.
+ */
+start_camera_off: boolean, 
+/**
+ * Echo cancellation, noise suppression and gain control.
+ */
+process_voice: boolean, 
+/**
+ * The signalling server for new calls; empty for the one inside this app.
+ */
+server: string, 
+/**
+ * STUN and TURN servers.
+ */
+ice_servers: Array<IceServerSetting>, 
+/**
+ * Relay only: the others never learn this machine's addresses.
+ */
+relay_only: boolean, };
+
+export type LevelView = { 
+/**
+ * A peer's id, or `own`.
+ */
+tile: string, 
+/**
+ * 0..=1.
+ */
+level: number, };
+
+export type UiEvent = { "type": "view", "data": AppView } | { "type": "levels", "data": Array<LevelView> } | { "type": "notice", "data": FailureView };
+
+export type Boot = { 
+/**
+ * What was kept.
+ */
+settings: Settings, 
+/**
+ * `en` or `th`: the system's language, for [`Language::System`].
+ */
+system_language: string, 
+/**
+ * The app's version.
+ */
+version: string, 
+/**
+ * The machine draws without a graphics card; the page keeps its effects plain.
+ */
+software_rendering: boolean, };
