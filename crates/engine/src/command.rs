@@ -18,8 +18,9 @@ pub enum TileId {
 
 /// Takes the pictures of a tile, on whatever thread makes them: may neither block nor take long.
 ///
-/// Returns false when it has no room: the engine then sends nothing before the next key frame, and
-/// asks for one.
+/// Returns false when it has no room: the engine then gives it nothing until [`Command::Refresh`],
+/// which whoever made the sink sends once there is room again. (Asking for a key frame right away
+/// would make a viewer that hangs cost everybody a key frame again and again.)
 pub trait TileSink: Send + Sync + fmt::Debug {
     /// The first is a key frame.
     fn picture(&self, frame: &EncodedFrame) -> bool;
