@@ -110,7 +110,7 @@ impl TryFrom<String> for SessionKey {
 }
 
 /// A room as the server knows it: 128 bits derived from the link's secret.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RoomId([u8; 16]);
 

@@ -4,18 +4,22 @@
 //! `docs/protocol.md` describes every message; a test in this crate keeps the two in step.
 
 mod error_code;
+mod ice_server;
 mod ids;
 pub mod limits;
 mod link;
 mod message;
+mod name;
 
 pub use error_code::ErrorCode;
+pub use ice_server::{IceServer, InvalidIceServer};
 pub use ids::{InvalidId, PeerId, RoomId, SessionKey};
 pub use link::{InvalidLink, JoinLink, LinkSecret, ServerUrl};
 pub use message::{
-    Candidate, ClientMessage, DescriptionKind, Epoch, IceServer, LeaveReason, MediaState, PeerInfo,
+    Candidate, ClientMessage, DescriptionKind, Epoch, LeaveReason, MediaState, PeerInfo,
     ServerMessage,
 };
+pub use name::{InvalidName, display_name};
 
 /// The signalling protocol's version; a server refuses any other with `unsupported_version`.
 pub const PROTOCOL_VERSION: u32 = 1;

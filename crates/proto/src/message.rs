@@ -1,8 +1,13 @@
 //! The signalling messages: one JSON object per WebSocket text message, told apart by `type`.
+//!
+//! Their `Debug` is for logs: it says which message it is and between whom, and leaves out names,
+//! rooms, keys, addresses and SDP.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ErrorCode, PeerId, RoomId, SessionKey};
+use crate::{ErrorCode, IceServer, PeerId, RoomId, SessionKey};
 
 /// The number of the connection between two participants, counted by the side that offers.
 ///
@@ -20,7 +25,7 @@ pub struct MediaState {
 }
 
 /// A participant as the others see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerInfo {
     /// Who it is.
     pub id: PeerId,
@@ -28,6 +33,12 @@ pub struct PeerInfo {
     pub name: String,
     /// What it sends.
     pub media: MediaState,
+}
+
+impl fmt::Debug for PeerInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PeerInfo({}, {:?})", self.id, self.media)
+    }
 }
 
 /// Offer or answer (RFC 3264).
@@ -57,29 +68,9 @@ pub struct Candidate {
     pub username_fragment: Option<String>,
 }
 
-impl std::fmt::Debug for Candidate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Addresses stay out of logs.
+impl fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Candidate({} bytes)", self.candidate.len())
-    }
-}
-
-/// A STUN or TURN server, as in `RTCIceServer`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IceServer {
-    /// `stun:`, `turn:` or `turns:` (RFC 7064, RFC 7065).
-    pub urls: Vec<String>,
-    /// For TURN.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// For TURN.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
-}
-
-impl std::fmt::Debug for IceServer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "IceServer({} urls)", self.urls.len())
     }
 }
 
@@ -152,6 +143,28 @@ pub enum ClientMessage {
     },
     /// Leaves the room for good.
     Leave,
+}
+
+impl fmt::Debug for ClientMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hello { version, .. } => write!(f, "Hello(version {version})"),
+            Self::Watch { .. } => write!(f, "Watch"),
+            Self::Join { key, media, .. } => write!(f, "Join(as {}, {media:?})", key.peer_id()),
+            Self::Description { to, epoch, kind, sdp } => {
+                write!(f, "Description(to {to}, epoch {epoch}, {kind:?}, {} bytes)", sdp.len())
+            }
+            Self::Candidate { to, epoch, candidate } => {
+                write!(f, "Candidate(to {to}, epoch {epoch}, {candidate:?})")
+            }
+            Self::Negotiate { to, epoch, renew } => {
+                write!(f, "Negotiate(to {to}, epoch {epoch}, renew {renew})")
+            }
+            Self::Media { media } => write!(f, "Media({media:?})"),
+            Self::Ping { nonce } => write!(f, "Ping({nonce})"),
+            Self::Leave => write!(f, "Leave"),
+        }
+    }
 }
 
 /// Why somebody is no longer in the room.
@@ -249,4 +262,28 @@ pub enum ServerMessage {
         /// For people.
         message: String,
     },
+}
+
+impl fmt::Debug for ServerMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hello { version, .. } => write!(f, "Hello(version {version})"),
+            Self::Roster { peers } => write!(f, "Roster({peers:?})"),
+            Self::Welcome { you, peers, .. } => write!(f, "Welcome(you {you}, {peers:?})"),
+            Self::PeerJoined { peer } => write!(f, "PeerJoined({peer:?})"),
+            Self::PeerLeft { peer, reason } => write!(f, "PeerLeft({peer}, {reason:?})"),
+            Self::PeerMedia { peer, media } => write!(f, "PeerMedia({peer}, {media:?})"),
+            Self::Description { from, epoch, kind, sdp } => {
+                write!(f, "Description(from {from}, epoch {epoch}, {kind:?}, {} bytes)", sdp.len())
+            }
+            Self::Candidate { from, epoch, candidate } => {
+                write!(f, "Candidate(from {from}, epoch {epoch}, {candidate:?})")
+            }
+            Self::Negotiate { from, epoch, renew } => {
+                write!(f, "Negotiate(from {from}, epoch {epoch}, renew {renew})")
+            }
+            Self::Pong { nonce } => write!(f, "Pong({nonce})"),
+            Self::Error { code, .. } => write!(f, "Error({code:?})"),
+        }
+    }
 }
