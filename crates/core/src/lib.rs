@@ -4,7 +4,12 @@
 //! reads a clock, a socket or a random source of its own.
 
 mod frame;
+mod frame_assembler;
+mod freeze_meter;
 mod link;
+pub mod vp8;
 
 pub use frame::{EncodedFrame, RtpPacket, SAMPLE_RATE, SAMPLES_PER_10_MS, VIDEO_CLOCK_RATE};
+pub use frame_assembler::{Assembled, AssemblerConfig, FrameAssembler};
+pub use freeze_meter::{FreezeMeter, FreezeTotals};
 pub use link::{LinkAction, LinkEvent, LinkState};
