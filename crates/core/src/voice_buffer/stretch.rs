@@ -1,0 +1,129 @@
+//! Makes sound a pitch period shorter or longer, by the cheapest kind of time-domain overlap-add.
+
+/// 2.5 ms: the shortest piece worth a splice.
+const SHORTEST: usize = 120;
+/// 10 ms: a period of 100 Hz; of lower voices, the overlap hides the difference.
+const LONGEST: usize = 480;
+/// Length of the cross-fade, and of what is compared.
+const OVERLAP: usize = 480;
+/// The search is done on means of so many samples first.
+const COARSE: usize = 4;
+/// Correlation from which a splice is not heard (NetEq: 0.9).
+const ALIKE: f32 = 0.9;
+/// The same when there is hurry.
+const ALIKE_ENOUGH: f32 = 0.5;
+/// −50 dBFS: below it no splice is heard.
+const QUIET: f32 = 0.003;
+
+/// Cuts out a piece of at most `most` samples; gives its length, 0 when it would be heard.
+pub(super) fn shorten(sound: &mut Vec<f32>, most: usize, urgent: bool) -> usize {
+    let required = if urgent { ALIKE_ENOUGH } else { ALIKE };
+    let Some(period) = find_period(sound, most, required) else {
+        return 0;
+    };
+    for i in 0..OVERLAP {
+        sound[period + i] = cross_fade(sound[i], sound[period + i], i);
+    }
+    sound.drain(..period);
+    period
+}
+
+/// Repeats a piece; gives its length, 0 when it would be heard.
+pub(super) fn lengthen(sound: &mut Vec<f32>) -> usize {
+    let Some(period) = find_period(sound, LONGEST, ALIKE) else {
+        return 0;
+    };
+    let first = sound[..period].to_vec();
+    for i in 0..OVERLAP {
+        sound[i] = cross_fade(sound[period + i], sound[i], i);
+    }
+    sound.splice(..0, first);
+    period
+}
+
+fn cross_fade(from: f32, to: f32, i: usize) -> f32 {
+    let share = (i as f32 + 0.5) / OVERLAP as f32;
+    from + (to - from) * share
+}
+
+/// The distance at which the sound repeats itself best.
+fn find_period(sound: &[f32], most: usize, required: f32) -> Option<usize> {
+    let longest = most.min(LONGEST).min(sound.len().saturating_sub(OVERLAP));
+    if longest < SHORTEST {
+        return None;
+    }
+    let heard = &sound[..longest + OVERLAP];
+    if heard.iter().map(|x| x * x).sum::<f32>() < QUIET * QUIET * heard.len() as f32 {
+        return Some(longest);
+    }
+    let coarse: Vec<f32> =
+        heard.chunks_exact(COARSE).map(|chunk| chunk.iter().sum::<f32>()).collect();
+    let (lag, _) = best(&coarse, SHORTEST / COARSE..=longest / COARSE, OVERLAP / COARSE - 1)?;
+    let near = (lag * COARSE).saturating_sub(COARSE).max(SHORTEST);
+    let (lag, likeness) = best(heard, near..=(lag * COARSE + COARSE).min(longest), OVERLAP)?;
+    (likeness >= required).then_some(lag)
+}
+
+fn best(
+    sound: &[f32],
+    lags: std::ops::RangeInclusive<usize>,
+    length: usize,
+) -> Option<(usize, f32)> {
+    lags.filter_map(|lag| {
+        let later = sound.get(lag..lag + length)?;
+        Some((lag, likeness(sound.get(..length)?, later)))
+    })
+    .max_by(|(_, a), (_, b)| a.total_cmp(b))
+}
+
+/// Normalised correlation, −1..=1.
+fn likeness(a: &[f32], b: &[f32]) -> f32 {
+    let (mut product, mut energy_a, mut energy_b) = (0.0, 0.0, 0.0);
+    for (a, b) in a.iter().zip(b) {
+        product += a * b;
+        energy_a += a * a;
+        energy_b += b * b;
+    }
+    product / (energy_a * energy_b).sqrt().max(f32::MIN_POSITIVE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tone(hz: f32, length: usize) -> Vec<f32> {
+        (0..length)
+            .map(|i| 0.25 * (std::f32::consts::TAU * hz * i as f32 / 48_000.0).sin())
+            .collect()
+    }
+
+    fn steepest(sound: &[f32]) -> f32 {
+        sound.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn a_tone_stays_a_tone() {
+        for hz in [150.0, 440.0, 997.0] {
+            let original = tone(hz, 960);
+            let mut sound = original.clone();
+            let cut = shorten(&mut sound, 480, false);
+            assert!(cut >= SHORTEST && sound.len() == 960 - cut, "{hz} Hz: {cut}");
+            assert!(steepest(&sound) < 1.1 * steepest(&original), "{hz} Hz");
+            let added = lengthen(&mut sound.clone());
+            assert_eq!(added, 0, "too little is left at {hz} Hz to look for a period");
+            let mut sound = original.clone();
+            let added = lengthen(&mut sound);
+            assert!(added >= SHORTEST && sound.len() == 960 + added, "{hz} Hz: {added}");
+            assert!(steepest(&sound) < 1.1 * steepest(&original), "{hz} Hz");
+        }
+    }
+
+    #[test]
+    fn noise_is_left_alone_unless_quiet() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let noise: Vec<f32> = (0..960).map(|_| random.f32() - 0.5).collect();
+        assert_eq!(shorten(&mut noise.clone(), 480, false), 0);
+        let mut quiet: Vec<f32> = noise.iter().map(|x| x * 0.002).collect();
+        assert_eq!(shorten(&mut quiet, 300, false), 300);
+    }
+}
