@@ -1,1 +1,14 @@
 //! The signalling server: a pure hub and its WebSocket and HTTP shell.
+//!
+//! [`Hub`] has all the rules and no I/O; [`Server`] carries messages between it and sockets, and
+//! serves two pages. Messages, limits and the life of a connection: `docs/protocol.md`.
+
+mod http;
+mod hub;
+mod outbox;
+mod server;
+mod socket;
+mod token_bucket;
+
+pub use hub::{ConnId, Hub, HubConfig, Input, MAX_CONNECTIONS, MAX_ROOMS, Output};
+pub use server::{Server, ServerConfig, StartError};

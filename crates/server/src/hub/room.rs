@@ -1,0 +1,86 @@
+//! A room: the seats in it, and who looks in.
+
+use std::time::Instant;
+
+use quartet_proto::{MediaState, PeerId, PeerInfo, SessionKey};
+
+use super::ConnId;
+
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    /// In the order in which they were taken.
+    pub(super) seats: Vec<Seat>,
+    pub(super) watchers: Vec<ConnId>,
+}
+
+impl Room {
+    pub(super) fn is_empty(&self) -> bool {
+        self.seats.is_empty() && self.watchers.is_empty()
+    }
+
+    pub(super) fn peers(&self) -> Vec<PeerInfo> {
+        self.seats.iter().map(|seat| seat.info.clone()).collect()
+    }
+
+    pub(super) fn seat_mut(&mut self, peer: PeerId) -> Option<&mut Seat> {
+        self.seats.iter_mut().find(|seat| seat.info.id == peer)
+    }
+
+    /// When seats that wait for somebody are given up.
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = Instant> {
+        self.seats.iter().filter_map(|seat| match seat.holder {
+            Holder::Here(_) => None,
+            Holder::AwayUntil(deadline) => Some(deadline),
+        })
+    }
+
+    /// Who has been away for too long.
+    pub(super) fn overdue(&self, now: Instant) -> impl Iterator<Item = PeerId> {
+        self.seats
+            .iter()
+            .filter(
+                move |seat| matches!(seat.holder, Holder::AwayUntil(deadline) if deadline <= now),
+            )
+            .map(|seat| seat.info.id)
+    }
+}
+
+/// A participant's place, which outlives a dropped connection for a while.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) key: SessionKey,
+    pub(super) info: PeerInfo,
+    holder: Holder,
+}
+
+#[derive(Debug)]
+enum Holder {
+    Here(ConnId),
+    AwayUntil(Instant),
+}
+
+impl Seat {
+    pub(super) fn new(conn: ConnId, key: SessionKey, name: &str, media: MediaState) -> Self {
+        let info = PeerInfo { id: key.peer_id(), name: name.to_owned(), media };
+        Self { key, info, holder: Holder::Here(conn) }
+    }
+
+    pub(super) fn conn(&self) -> Option<ConnId> {
+        match self.holder {
+            Holder::Here(conn) => Some(conn),
+            Holder::AwayUntil(_) => None,
+        }
+    }
+
+    /// Seats a connection, and gives back the one that sat here.
+    pub(super) fn occupy(&mut self, conn: ConnId) -> Option<ConnId> {
+        let before = self.conn();
+        self.holder = Holder::Here(conn);
+        before
+    }
+
+    /// Keeps the place free until then.
+    pub(super) fn vacate(&mut self, deadline: Instant) {
+        self.holder = Holder::AwayUntil(deadline);
+    }
+}

@@ -1,0 +1,298 @@
+//! A running server: the listener, the actor that owns the hub, and their orderly end.
+//!
+//! Every task is counted by one [`TaskTracker`]. Two tokens end them: `leaving` asks (nothing new
+//! is taken, everybody is told, what is queued goes out), `abort` insists.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use quartet_proto::IceServer;
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::{Semaphore, mpsc},
+    time,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, info, warn};
+
+use crate::{
+    ConnId, Hub, HubConfig, Input, Output, http,
+    outbox::{Outbox, Overflow},
+};
+
+/// HTTP requests that are served at once; the next ones wait in the listener's queue. Together with
+/// [`crate::MAX_CONNECTIONS`] below the usual limit of 1024 descriptors.
+const MAX_HTTP_REQUESTS: usize = 100;
+/// From accepting a connection to the end of the answer, or to its being a WebSocket. A page is a
+/// few KiB; whoever takes longer holds a place that others wait for.
+const HTTP_DEADLINE: Duration = Duration::from_secs(5);
+/// Connections that the system may keep waiting for us.
+const BACKLOG: u32 = 256;
+/// Bytes that the system may hold for a client that does not read. Enough for a round trip of
+/// 100 ms at 10 Mbit/s, which signalling never needs.
+const SOCKET_SEND_BUFFER: u32 = 128 * 1024;
+/// Inputs on their way to the hub. When full, the sockets are not read: their senders wait.
+const HUB_QUEUE: usize = 256;
+/// Pause after the system refused a connection, as it does when it is out of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long [`Server::stop`] waits for goodbyes to be read; longer than a socket lingers.
+const STOP_DEADLINE: Duration = Duration::from_secs(2);
+/// How long it then waits for tasks that were told to end at once.
+const ABORT_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Where a server listens and what it offers.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// The address; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// STUN and TURN servers for everybody who joins.
+    pub ice_servers: Vec<IceServer>,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken, not ours, or not allowed.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A running server. Dropping it ends it at once, without goodbyes.
+#[derive(Debug)]
+pub struct Server {
+    local_addr: SocketAddr,
+    tasks: TaskTracker,
+    leaving: CancellationToken,
+    abort: CancellationToken,
+}
+
+impl Server {
+    /// Listens and serves, on tasks of the current tokio runtime.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn start(config: ServerConfig) -> Result<Self, StartError> {
+        let hub = Hub::new(HubConfig { ice_servers: config.ice_servers, ..HubConfig::default() });
+        Self::start_with(config.listen, hub)
+    }
+
+    pub(crate) fn start_with(address: SocketAddr, hub: Hub) -> Result<Self, StartError> {
+        let refused = |source| StartError::Listen { address, source };
+        let listener = listen(address).map_err(refused)?;
+        let local_addr = listener.local_addr().map_err(refused)?;
+        let tasks = TaskTracker::new();
+        let leaving = CancellationToken::new();
+        let abort = CancellationToken::new();
+        let (events, inbox) = mpsc::channel(HUB_QUEUE);
+        let door =
+            Door { events, next_conn: Arc::default(), tasks: tasks.clone(), abort: abort.clone() };
+        tasks.spawn(abort.clone().run_until_cancelled_owned(run_hub(hub, inbox, leaving.clone())));
+        tasks.spawn(abort.clone().run_until_cancelled_owned(accept(
+            listener,
+            door,
+            leaving.clone(),
+        )));
+        info!(port = local_addr.port(), "listening");
+        Ok(Self { local_addr, tasks, leaving, abort })
+    }
+
+    /// Where it listens, with the port that it got.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Its origin for links, as far as it knows: `http://ADDRESS:PORT`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.local_addr)
+    }
+
+    /// Takes nothing new, tells everybody, closes, and waits until nothing of it runs any more:
+    /// three seconds at the most.
+    pub async fn stop(self) {
+        info!("stopping");
+        self.tasks.close();
+        self.leaving.cancel();
+        if time::timeout(STOP_DEADLINE, self.tasks.wait()).await.is_err() {
+            warn!(tasks = self.tasks.len(), "some are still busy: cutting them off");
+            self.abort.cancel();
+            if time::timeout(ABORT_DEADLINE, self.tasks.wait()).await.is_err() {
+                warn!(tasks = self.tasks.len(), "did not end");
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.leaving.cancel();
+        self.abort.cancel();
+    }
+}
+
+/// What happens at the sockets, for the hub's task.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Somebody is there, to be reached through this.
+    Connected(ConnId, Outbox),
+    /// They brought something.
+    Input(ConnId, Input),
+}
+
+/// What a new socket needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) abort: CancellationToken,
+    next_conn: Arc<AtomicU64>,
+}
+
+impl Door {
+    pub(crate) fn next_conn(&self) -> ConnId {
+        ConnId(self.next_conn.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart must not wait for the old connections' last minutes. On Windows the option would
+    // let another program take the same port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    // What it accepts inherits this.
+    socket.set_send_buffer_size(SOCKET_SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+async fn accept(listener: TcpListener, door: Door, leaving: CancellationToken) {
+    let tasks = door.tasks.clone();
+    let abort = door.abort.clone();
+    let routes = http::routes(door);
+    let places = Arc::new(Semaphore::new(MAX_HTTP_REQUESTS));
+    loop {
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
+            (listener.accept().await, place)
+        };
+        let Some((accepted, place)) = leaving.run_until_cancelled(next).await else { return };
+        match accepted {
+            Ok((stream, _)) => {
+                let request = serve_http(stream, routes.clone(), leaving.clone());
+                let request = abort.clone().run_until_cancelled_owned(async move {
+                    let _ended_or_late = time::timeout(HTTP_DEADLINE, request).await;
+                    drop(place);
+                });
+                tasks.spawn(request);
+            }
+            Err(error) => {
+                debug!(%error, "could not accept");
+                time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// One request, which may turn the connection into a WebSocket: then that goes on elsewhere.
+async fn serve_http(stream: TcpStream, routes: axum::Router, leaving: CancellationToken) {
+    if stream.set_nodelay(true).is_err() {
+        return; // gone already
+    }
+    let mut http = hyper::server::conn::http1::Builder::new();
+    // One request each: a browser's idle connection would hold a place.
+    let request = http
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
+        .with_upgrades();
+    let mut request = std::pin::pin!(request);
+    let ended = tokio::select! {
+        ended = request.as_mut() => ended,
+        () = leaving.cancelled() => {
+            request.as_mut().graceful_shutdown();
+            request.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%error, "HTTP");
+    }
+}
+
+/// Owns the hub: the only one to call it, one input at a time.
+async fn run_hub(mut hub: Hub, mut inbox: mpsc::Receiver<Event>, leaving: CancellationToken) {
+    let mut outboxes = HashMap::new();
+    loop {
+        let wake = hub.poll_timeout();
+        tokio::select! {
+            // What has come is heard before anybody is called silent.
+            biased;
+            () = leaving.cancelled() => break,
+            Some(event) = inbox.recv() => take(&mut hub, &mut outboxes, event),
+            () = sleep_until(wake) => {}
+        }
+        hub.handle_timeout(Instant::now());
+        deliver(&mut hub, &mut outboxes);
+    }
+    hub.shut_down();
+    deliver(&mut hub, &mut outboxes);
+}
+
+fn take(hub: &mut Hub, outboxes: &mut HashMap<ConnId, Outbox>, event: Event) {
+    let now = Instant::now();
+    match event {
+        Event::Connected(conn, outbox) => {
+            outboxes.insert(conn, outbox);
+            hub.handle(now, conn, Input::Connected);
+        }
+        Event::Input(conn, input) => {
+            if input == Input::Disconnected {
+                outboxes.remove(&conn);
+            }
+            hub.handle(now, conn, input);
+        }
+    }
+}
+
+fn deliver(hub: &mut Hub, outboxes: &mut HashMap<ConnId, Outbox>) {
+    while let Some(output) = hub.poll() {
+        match output {
+            Output::Send(conn, message) => {
+                if let Some(outbox) = outboxes.get(&conn)
+                    && let Err(Overflow) = outbox.push(&message)
+                {
+                    info!(conn = conn.0, "does not read: cut off");
+                    if let Some(outbox) = outboxes.remove(&conn) {
+                        outbox.cut();
+                    }
+                    hub.handle(Instant::now(), conn, Input::Disconnected);
+                }
+            }
+            Output::Close(conn) => {
+                // The socket's task sends what is queued, then closes.
+                outboxes.remove(&conn);
+            }
+        }
+    }
+}
+
+async fn sleep_until(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => time::sleep_until(wake.into()).await,
+        None => std::future::pending().await,
+    }
+}
