@@ -1,1 +1,60 @@
-fn main() {}
+//! The project's own commands. Start with `cargo xtask`.
+
+mod bench;
+mod demo;
+mod run;
+mod setup;
+mod shell;
+mod test;
+mod tidy;
+mod ui;
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  run [LINK]     build and open the app; with a link, open it in front of that room
+  demo           a whole call on this machine: three test participants and the app window
+  test           everything: formatting, lints, types, unit, page and whole-product tests
+  bench          measure calls of 2, 3 and 4 people (builds with optimisation)
+
+  setup          only install what building and testing need
+  build          only build the page and the programs
+  bindings       write the page's types again from the Rust types
+  tidy           check the rules that no compiler checks
+  screenshots    take the pictures of the README again";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["run", link @ ..] if link.len() <= 1 => run::run(link.first().copied()),
+        ["demo"] => demo::run(),
+        ["test"] => test::run(),
+        ["bench"] => bench::run(),
+        ["setup"] => setup::everything(),
+        ["build"] => setup::to_build().and_then(|tools| run::build(&tools)),
+        ["bindings"] => test::write_bindings(),
+        ["tidy"] => tidy::run(),
+        ["screenshots"] => demo::screenshots(),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => usage_error(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nxtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage_error() -> anyhow::Result<()> {
+    bail!("no such command\n\n{USAGE}")
+}

@@ -1,0 +1,167 @@
+//! Installs what building and testing need: the system's packages, and a Node.js new enough for the
+//! page's tools. Nothing else is touched, and nothing is done twice.
+
+use std::{env, path::PathBuf, process::Command};
+
+use anyhow::bail;
+
+use crate::shell::{command, output, run, step, target};
+
+/// Debian's and Ubuntu's packages for building and running.
+const APT_BUILD: &[&str] = &[
+    "build-essential",
+    "pkg-config",
+    "cmake",
+    "libclang-dev",
+    "libvpx-dev",
+    "libasound2-dev",
+    "libwebkit2gtk-4.1-dev",
+    "librsvg2-dev",
+    "xdg-utils",
+];
+/// And for the tests: a screen, a driver of windows, a sound server, a TURN server, all without
+/// hardware.
+const APT_TEST: &[&str] = &[
+    "xvfb",
+    "webkit2gtk-driver",
+    "dbus",
+    "pulseaudio",
+    "pulseaudio-utils",
+    "coturn",
+    "fonts-noto-core",
+];
+/// What the page's tools ask for (Vite 8: 20.19 or newer).
+const NODE_AT_LEAST: (u32, u32) = (20, 19);
+/// What is installed from npm, beside the build, where the system's own is older.
+const NODE_PACKAGE: &str = "node@22";
+
+/// What was found or installed.
+#[derive(Debug, Clone)]
+pub(crate) struct Tools {
+    node_folder: Option<PathBuf>,
+}
+
+impl Tools {
+    /// npm in the page's folder, with the right Node.js.
+    pub(crate) fn npm(&self, arguments: &[&str]) -> Command {
+        let mut npm = command(if cfg!(windows) { "npm.cmd" } else { "npm" }, arguments);
+        npm.current_dir(crate::shell::root().join("ui"));
+        if let Some(folder) = &self.node_folder {
+            let mut path = folder.clone().into_os_string();
+            path.push(if cfg!(windows) { ";" } else { ":" });
+            path.push(env::var_os("PATH").unwrap_or_default());
+            npm.env("PATH", path);
+        }
+        npm
+    }
+}
+
+/// For `run` and `build`.
+pub(crate) fn to_build() -> anyhow::Result<Tools> {
+    system_packages(APT_BUILD)?;
+    node()
+}
+
+/// For `test`, `demo` and `bench`.
+pub(crate) fn to_test() -> anyhow::Result<Tools> {
+    let all: Vec<&str> = APT_BUILD.iter().chain(APT_TEST).copied().collect();
+    system_packages(&all)?;
+    node()
+}
+
+/// `cargo xtask setup`.
+pub(crate) fn everything() -> anyhow::Result<()> {
+    to_test().map(|_| println!("Everything is there."))
+}
+
+fn system_packages(packages: &[&str]) -> anyhow::Result<()> {
+    if !cfg!(target_os = "linux") {
+        // Named in the README for each system; the compiler says which one is missing.
+        return Ok(());
+    }
+    if output(command("apt-get", &["--version"]).env("LC_ALL", "C")).is_none() {
+        println!("  No apt-get here: the README names the packages for other systems.");
+        return Ok(());
+    }
+    let missing: Vec<&str> = packages.iter().copied().filter(|name| !is_installed(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    step(&format!("Installing {}", missing.join(" ")), || {
+        run(&mut apt(&["update", "-qq"]))?;
+        let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
+        install.extend(&missing);
+        run(&mut apt(&install))
+    })
+}
+
+fn is_installed(package: &str) -> bool {
+    let mut query = command("dpkg-query", &["-W", "-f=${Status}", package]);
+    output(&mut query).is_some_and(|status| status == "install ok installed")
+}
+
+fn apt(arguments: &[&str]) -> Command {
+    let is_root = output(&mut command("id", &["-u"])).is_some_and(|id| id.trim() == "0");
+    let mut apt = if is_root {
+        command("apt-get", arguments)
+    } else {
+        let mut sudo = command("sudo", &["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        sudo.args(arguments);
+        sudo
+    };
+    apt.env("DEBIAN_FRONTEND", "noninteractive");
+    apt
+}
+
+fn node() -> anyhow::Result<Tools> {
+    if is_new_enough(output(&mut command("node", &["--version"]))) {
+        return Ok(Tools { node_folder: None });
+    }
+    let folder = target().join("tools");
+    let node_folder = folder.join("node_modules").join("node").join("bin");
+    let node = node_folder.join("node").to_string_lossy().into_owned();
+    if !is_new_enough(output(&mut command(&node, &["--version"]))) {
+        if output(&mut command("npm", &["--version"])).is_none() {
+            if !cfg!(target_os = "linux") {
+                bail!("Node.js is missing: install version 20.19 or newer (see the README)");
+            }
+            system_packages(&["nodejs", "npm"])?;
+        }
+        if !is_new_enough(output(&mut command("node", &["--version"]))) {
+            step(&format!("Installing {NODE_PACKAGE} beside the build"), || {
+                std::fs::create_dir_all(&folder)?;
+                let place = folder.to_string_lossy().into_owned();
+                run(&mut command(
+                    "npm",
+                    &["install", "--no-save", "--prefix", &place, NODE_PACKAGE],
+                ))
+            })?;
+        } else {
+            return Ok(Tools { node_folder: None });
+        }
+    }
+    Ok(Tools { node_folder: Some(node_folder) })
+}
+
+/// `v20.19.0` or newer.
+fn is_new_enough(version: Option<String>) -> bool {
+    let Some(version) = version else { return false };
+    let mut numbers = version.trim().trim_start_matches('v').split('.').map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= NODE_AT_LEAST,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_and_strange_node_versions_are_not_used() {
+        let newer = |text: &str| is_new_enough(Some(text.to_owned()));
+        assert!(newer("v20.19.0\n") && newer("v22.1.0") && newer("v20.20.2"));
+        assert!(!newer("v20.18.9") && !newer("v18.20.4") && !newer("nonsense") && !newer(""));
+        assert!(!is_new_enough(None));
+    }
+}

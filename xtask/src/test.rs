@@ -1,0 +1,34 @@
+//! `cargo xtask test`: everything, cheapest first.
+
+use crate::{
+    setup,
+    shell::{cargo, run as execute, step},
+    tidy, ui,
+};
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    let tools = setup::to_test()?;
+    step("Checking the formatting", || execute(&mut cargo(&["fmt", "--all", "--check"])))?;
+    step("Checking the rules of the house", tidy::run)?;
+    ui::build(&tools)?;
+    step("Checking the page's types and style", || {
+        execute(&mut tools.npm(&["run", "--silent", "check"]))
+    })?;
+    step("Testing the page", || execute(&mut tools.npm(&["run", "--silent", "test"])))?;
+    step("Checking the code (clippy)", || {
+        let arguments =
+            ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
+        execute(&mut cargo(&arguments))
+    })?;
+    step("Building the programs and tests", || {
+        execute(&mut cargo(&["build", "--locked", "--workspace", "--all-targets"]))
+    })?;
+    // Whole-product tests start processes and play in real time: one after the other, after the rest.
+    step("Testing", || execute(&mut cargo(&["test", "--locked", "--workspace"])))
+}
+
+/// Writes `ui/src/bindings.ts`.
+pub(crate) fn write_bindings() -> anyhow::Result<()> {
+    let test = ["test", "--locked", "-p", "quartet", "--lib", "the_pages_bindings"];
+    execute(cargo(&test).env("QUARTET_WRITE_BINDINGS", "1"))
+}
