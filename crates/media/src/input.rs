@@ -99,6 +99,12 @@ pub trait AudioInput: Send + Sync + fmt::Debug {
     /// What a person calls it.
     fn label(&self) -> String;
 
+    /// Echo, noise and volume should be dealt with, as for a microphone. Test sources say no:
+    /// what they give should be heard as it is.
+    fn wants_processing(&self) -> bool {
+        true
+    }
+
     /// Calls `out` with each 10 ms, until `stop`.
     fn run(&self, out: &mut PcmSink<'_>, stop: &Stop) -> Result<(), DeviceError>;
 }

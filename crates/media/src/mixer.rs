@@ -1,0 +1,167 @@
+//! All voices of a call, summed for the speaker.
+//!
+//! Network tasks push packets; whoever plays calls [`Mixer::fill`] every 10 ms, and there the
+//! jitter buffers and decoders run. The two meet only in each voice's inbox, whose lock is held
+//! for the time it takes to move packets.
+
+use std::{collections::VecDeque, fmt, sync::Arc, time::Instant};
+
+use parking_lot::Mutex;
+use quartet_core::{RtpPacket, VoiceBuffer, VoiceStats};
+use quartet_proto::PeerId;
+
+use crate::{OpusDecoder, OpusError, PcmFrame, Reference, level::Level};
+
+/// Packets that wait for [`Mixer::fill`]; 5 s. When nobody plays, the oldest are dropped.
+const INBOX: usize = 250;
+/// Up to here voices are summed as they are …
+const KNEE: f32 = 0.8;
+
+/// What is called with each 10 ms of a voice as it is played.
+pub type VoiceTap = Box<dyn FnMut(&PcmFrame) + Send>;
+
+/// Sums the voices of a call. Cloning shares it.
+#[derive(Debug, Clone, Default)]
+pub struct Mixer(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    voices: Mutex<Vec<Arc<Voice>>>,
+    /// The voices being mixed; kept so that mixing allocates nothing.
+    mixing: Mutex<Vec<Arc<Voice>>>,
+    reference: Reference,
+}
+
+struct Voice {
+    peer: PeerId,
+    inbox: Mutex<VecDeque<(Instant, RtpPacket)>>,
+    buffer: Mutex<VoiceBuffer<OpusDecoder>>,
+    stats: Mutex<VoiceStats>,
+    tap: Mutex<Option<VoiceTap>>,
+    level: Level,
+}
+
+impl Mixer {
+    /// Without voices.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What is played, for the echo canceller.
+    #[must_use]
+    pub fn reference(&self) -> Reference {
+        self.0.reference.clone()
+    }
+
+    /// Adds a voice, which is heard until the receiver is dropped.
+    pub fn add(&self, peer: PeerId) -> Result<VoiceReceiver, OpusError> {
+        let voice = Arc::new(Voice {
+            peer,
+            inbox: Mutex::new(VecDeque::with_capacity(INBOX)),
+            buffer: Mutex::new(VoiceBuffer::new(OpusDecoder::new()?)),
+            stats: Mutex::default(),
+            tap: Mutex::default(),
+            level: Level::default(),
+        });
+        self.0.voices.lock().push(voice.clone());
+        Ok(VoiceReceiver { voice, mixer: self.0.clone() })
+    }
+
+    /// Gives the next 10 ms of all voices together. Called at the pace of the speaker.
+    pub fn fill(&self, out: &mut PcmFrame) {
+        let now = Instant::now();
+        let mut mixing = self.0.mixing.lock();
+        mixing.clone_from(&self.0.voices.lock());
+        out.fill(0.0);
+        for voice in mixing.iter() {
+            let frame = voice.play(now);
+            out.iter_mut().zip(frame).for_each(|(sum, sample)| *sum += sample);
+        }
+        mixing.clear();
+        out.iter_mut().for_each(|sample| *sample = limit(*sample));
+        self.0.reference.push(out);
+    }
+}
+
+impl Voice {
+    fn play(&self, now: Instant) -> PcmFrame {
+        let mut buffer = self.buffer.lock();
+        loop {
+            // Taken one by one: decoding is not done, and pushing not held up, under this lock.
+            let Some((arrived, packet)) = self.inbox.lock().pop_front() else {
+                break;
+            };
+            buffer.push(arrived, packet);
+        }
+        let mut frame = [0.0; _];
+        buffer.pull(now, &mut frame);
+        *self.stats.lock() = buffer.stats();
+        self.level.update(&frame);
+        if let Some(tap) = self.tap.lock().as_mut() {
+            tap(&frame);
+        }
+        frame
+    }
+}
+
+impl fmt::Debug for Voice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Voice").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+/// One voice of a [`Mixer`]; removed when this is dropped.
+#[derive(Debug)]
+pub struct VoiceReceiver {
+    voice: Arc<Voice>,
+    mixer: Arc<Shared>,
+}
+
+impl VoiceReceiver {
+    /// Takes a packet that has just come; never waits for decoding.
+    pub fn push(&self, packet: RtpPacket) {
+        let now = Instant::now();
+        let mut inbox = self.voice.inbox.lock();
+        if inbox.len() == INBOX {
+            inbox.pop_front();
+        }
+        inbox.push_back((now, packet));
+    }
+
+    /// What became of the voice, as of the last 10 ms played.
+    #[must_use]
+    pub fn stats(&self) -> VoiceStats {
+        *self.voice.stats.lock()
+    }
+
+    /// How loud it is just now: root mean square, 0..=1, rising at once and falling slowly.
+    #[must_use]
+    pub fn level(&self) -> f32 {
+        self.voice.level.get()
+    }
+
+    /// Calls `tap` with each 10 ms of this voice as it is played, on the thread that plays: it may
+    /// not wait for anything.
+    pub fn set_tap(&self, tap: Option<VoiceTap>) {
+        // The old one is dropped after the lock: it may close a file.
+        let old = std::mem::replace(&mut *self.voice.tap.lock(), tap);
+        drop(old);
+    }
+}
+
+impl Drop for VoiceReceiver {
+    fn drop(&mut self) {
+        self.mixer.voices.lock().retain(|voice| !Arc::ptr_eq(voice, &self.voice));
+        self.set_tap(None);
+    }
+}
+
+/// … and above it bent, so that several loud ones together distort little and never clip.
+fn limit(sample: f32) -> f32 {
+    let over = sample.abs() - KNEE;
+    if over <= 0.0 {
+        return sample;
+    }
+    (KNEE + (1.0 - KNEE) * (over / (1.0 - KNEE)).tanh()).copysign(sample)
+}
