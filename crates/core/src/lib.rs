@@ -3,10 +3,14 @@
 //! Each takes `now` and an input, gives outputs and the next time it wants to be woken, and never
 //! reads a clock, a socket or a random source of its own.
 
+mod allowance;
+mod backoff;
 mod frame;
 mod frame_assembler;
 mod freeze_meter;
 mod link;
+mod negotiator;
+pub mod session;
 mod voice_buffer;
 pub mod vp8;
 

@@ -1,0 +1,368 @@
+//! One visit to a room: the connection to the signalling server, who is there, and one
+//! [negotiator](crate::negotiator) for each of them.
+//!
+//! [`Input`] lists what comes in, by origin, and [`Output`] what is wanted. The media does not
+//! depend on signalling: when the server is gone, links stay as they are, and everything that
+//! needed it is done when it is back. Left out: sockets, JSON, links, and who is in a room that one
+//! only looks into.
+
+mod peer;
+mod signalling;
+mod types;
+
+use std::{
+    collections::{BTreeMap, VecDeque, btree_map::Entry},
+    mem,
+    time::{Duration, Instant},
+};
+
+use quartet_proto::{
+    ClientMessage, ErrorCode, IceServer, LeaveReason, MediaState, PeerId, PeerInfo, ServerMessage,
+    limits::{MAX_NAME_CHARS, ROOM_CAPACITY},
+};
+
+pub use self::types::{Connection, Input, Output, SessionConfig, SessionEnd, SessionEvent};
+use self::{
+    peer::Peer,
+    signalling::{Fate, Signalling},
+};
+use crate::negotiator::Reach;
+
+/// People known at once: a full room, and as many who are still connected though a restarted
+/// server does not list them. A server that names more is not believed.
+const MAX_PEERS: usize = 2 * ROOM_CAPACITY;
+/// STUN and TURN servers taken from the server; each costs every link sockets and time.
+const MAX_ICE_SERVERS: usize = 8;
+/// The user is not told the same again within this time.
+const ERROR_INTERVAL: Duration = Duration::from_secs(30);
+
+/// One visit to a room. See the module's head.
+#[derive(Debug)]
+pub struct Session {
+    config: SessionConfig,
+    own: PeerId,
+    signalling: Signalling,
+    /// What the user was told last.
+    told_online: bool,
+    /// What the server was told last.
+    told_media: MediaState,
+    peers: BTreeMap<PeerId, Peer>,
+    told_error: Option<(ErrorCode, Instant)>,
+    ended: bool,
+    out: Outbox,
+}
+
+impl Session {
+    /// A visit that begins now: the first output asks for a socket.
+    #[must_use]
+    pub fn new(config: SessionConfig, now: Instant) -> Self {
+        let mut out = Outbox::default();
+        let own = config.key.peer_id();
+        Self {
+            own,
+            signalling: Signalling::new(now, own, &mut out),
+            told_online: true,
+            told_media: config.media,
+            peers: BTreeMap::new(),
+            told_error: None,
+            ended: false,
+            out,
+            config,
+        }
+    }
+
+    /// Takes what has happened. After [`SessionEvent::Ended`] nothing matters any more.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        if self.ended {
+            return;
+        }
+        match input {
+            Input::Leave => self.leave(),
+            Input::SetMedia(media) => {
+                self.config.media = media;
+                self.tell_media();
+            }
+            Input::NetworkChanged => {
+                self.signalling.network_changed(now, &mut self.out);
+                for peer in self.peers.values_mut() {
+                    peer.negotiator.network_changed(now, &mut self.out);
+                }
+            }
+            Input::SocketOpened => {
+                let SessionConfig { room, key, name, media } = self.config.clone();
+                self.told_media = media;
+                let join = ClientMessage::Join { room, key, name, media };
+                self.signalling.opened(now, join, &mut self.out);
+            }
+            Input::SocketMessage(message) => {
+                self.signalling.heard(now);
+                self.message(now, message);
+            }
+            Input::SocketClosed => {
+                let fate = self.signalling.closed(now);
+                self.follow(fate);
+            }
+            Input::Link { peer, epoch, event } => {
+                if let Some(peer) = self.peers.get_mut(&peer) {
+                    peer.negotiator.link_event(now, epoch, event, &mut self.out);
+                }
+            }
+        }
+        self.settle(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.queue.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is due; never after the end.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.ended {
+            return None;
+        }
+        let peers = self.peers.values().filter_map(Peer::poll_timeout);
+        peers.chain([self.signalling.poll_timeout()]).min()
+    }
+
+    /// Does what is due; too early a call does nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.ended {
+            return;
+        }
+        let fate = self.signalling.handle_timeout(now, &mut self.out);
+        self.follow(fate);
+        for peer in self.peers.values_mut() {
+            peer.negotiator.handle_timeout(now, &mut self.out);
+        }
+        self.settle(now);
+    }
+
+    fn message(&mut self, now: Instant, message: ServerMessage) {
+        if let ServerMessage::Error { code, message } = message {
+            return self.refused(now, code, message);
+        }
+        if self.signalling.is_joining() {
+            if let ServerMessage::Welcome { you, peers, ice_servers } = message {
+                self.welcome(now, you, peers, ice_servers);
+            }
+            return;
+        }
+        if !self.signalling.is_online() {
+            return;
+        }
+        match message {
+            ServerMessage::PeerJoined { peer } => self.peer_joined(now, peer, Reach::First),
+            ServerMessage::PeerLeft { peer, reason } => self.peer_left(now, peer, reason),
+            ServerMessage::PeerMedia { peer, media } => {
+                if let Some(peer) = self.peers.get_mut(&peer) {
+                    peer.set_media(media, &mut self.out);
+                }
+            }
+            ServerMessage::Description { from, epoch, kind, sdp } => {
+                if let Some(peer) = self.peers.get_mut(&from) {
+                    peer.negotiator.description(now, epoch, kind, sdp, &mut self.out);
+                }
+            }
+            ServerMessage::Candidate { from, epoch, candidate } => {
+                if let Some(peer) = self.peers.get_mut(&from) {
+                    peer.negotiator.candidate(epoch, candidate, &mut self.out);
+                }
+            }
+            ServerMessage::Negotiate { from, epoch, renew } => {
+                if let Some(peer) = self.peers.get_mut(&from) {
+                    peer.negotiator.negotiate(now, epoch, renew, &mut self.out);
+                }
+            }
+            ServerMessage::Hello { .. }
+            | ServerMessage::Roster { .. }
+            | ServerMessage::Welcome { .. }
+            | ServerMessage::Pong { .. }
+            | ServerMessage::Error { .. } => {}
+        }
+    }
+
+    fn welcome(
+        &mut self,
+        now: Instant,
+        you: PeerId,
+        peers: Vec<PeerInfo>,
+        mut ice_servers: Vec<IceServer>,
+    ) {
+        if you != self.own {
+            // Who offers depends on the ids: with the wrong one no pair would ever connect.
+            let message = "the server mistook this participant for another".to_owned();
+            return self.refused(now, ErrorCode::BadMessage, message);
+        }
+        let again = self.signalling.has_joined_before();
+        self.signalling.welcomed(now);
+        ice_servers.truncate(MAX_ICE_SERVERS);
+        self.out.ice_servers = ice_servers;
+        if !again {
+            self.out.event(SessionEvent::Joined { you });
+        }
+        self.tell_online(true);
+        self.tell_media();
+        for (id, peer) in &mut self.peers {
+            if !peers.iter().any(|listed| listed.id == *id) {
+                peer.not_listed(now);
+            }
+        }
+        let reach = if again { Reach::Again } else { Reach::First };
+        for peer in peers {
+            self.peer_joined(now, peer, reach);
+        }
+    }
+
+    fn peer_joined(&mut self, now: Instant, mut info: PeerInfo, reach: Reach) {
+        if info.id == self.own {
+            return;
+        }
+        if let Some((end, _)) = info.name.char_indices().nth(MAX_NAME_CHARS) {
+            info.name.truncate(end);
+        }
+        let full = self.peers.len() >= MAX_PEERS;
+        match self.peers.entry(info.id) {
+            Entry::Occupied(peer) => {
+                let peer = peer.into_mut();
+                peer.is_back(info, &mut self.out);
+                peer.negotiator.reached(now, Reach::Again, &mut self.out);
+            }
+            Entry::Vacant(_) if full => tracing::warn!("the server names more people than fit"),
+            Entry::Vacant(place) => {
+                self.out.event(SessionEvent::PeerJoined(info.clone()));
+                let peer = place.insert(Peer::new(self.own, info));
+                peer.negotiator.reached(now, reach, &mut self.out);
+            }
+        }
+    }
+
+    fn peer_left(&mut self, now: Instant, id: PeerId, reason: LeaveReason) {
+        match reason {
+            LeaveReason::Left => {
+                if let Some(peer) = self.peers.remove(&id) {
+                    peer.leave(&mut self.out);
+                }
+            }
+            // Lost by the server; its link may be alive.
+            LeaveReason::Lost => {
+                if let Some(peer) = self.peers.get_mut(&id) {
+                    peer.lost(now);
+                }
+            }
+        }
+    }
+
+    /// The server says no.
+    fn refused(&mut self, now: Instant, code: ErrorCode, message: String) {
+        tracing::info!(?code, "the server refused something");
+        match code {
+            ErrorCode::Replaced => return self.end(SessionEnd::Refused { code, message }),
+            // The addressee has just left, or is not back yet: its negotiator copes.
+            ErrorCode::UnknownPeer => return,
+            ErrorCode::ShuttingDown => {
+                let fate = self.signalling.abandon(now, &mut self.out);
+                return self.follow(fate);
+            }
+            _ => {}
+        }
+        if self.signalling.is_joining() && code != ErrorCode::RateLimited {
+            if !self.signalling.has_joined_before() {
+                return self.end(SessionEnd::Refused { code, message });
+            }
+            // The media goes on, and the reason may pass: a place becomes free, say.
+            let fate = self.signalling.abandon(now, &mut self.out);
+            self.follow(fate);
+        } else if code == ErrorCode::NotJoined {
+            // The server has lost this participant: come back.
+            let fate = self.signalling.abandon(now, &mut self.out);
+            self.follow(fate);
+        }
+        let told = self.told_error.is_some_and(|(c, at)| c == code && now < at + ERROR_INTERVAL);
+        if !told {
+            self.told_error = Some((code, now));
+            self.out.event(SessionEvent::Error { code, message });
+        }
+    }
+
+    fn follow(&mut self, fate: Fate) {
+        match fate {
+            Fate::Unchanged => {}
+            Fate::Lost => {
+                self.tell_online(false);
+                for peer in self.peers.values_mut() {
+                    peer.unheard();
+                }
+            }
+            Fate::Unreachable => self.end(SessionEnd::Unreachable),
+        }
+    }
+
+    fn leave(&mut self) {
+        if self.signalling.is_online() {
+            self.out.send(ClientMessage::Leave);
+        }
+        self.end(SessionEnd::Left);
+    }
+
+    fn end(&mut self, end: SessionEnd) {
+        for peer in self.peers.values_mut() {
+            peer.negotiator.close(&mut self.out);
+        }
+        self.peers.clear();
+        self.signalling.end(&mut self.out);
+        self.out.event(SessionEvent::Ended(end));
+        self.ended = true;
+    }
+
+    /// Draws the conclusions: who is gone, and what there is to tell.
+    fn settle(&mut self, now: Instant) {
+        for peer in self.peers.values_mut() {
+            peer.settle(now, &mut self.out);
+        }
+        for (_, peer) in self.peers.extract_if(.., |_, peer| peer.is_gone(now)) {
+            peer.leave(&mut self.out);
+        }
+    }
+
+    fn tell_online(&mut self, online: bool) {
+        if mem::replace(&mut self.told_online, online) != online {
+            self.out.event(SessionEvent::Signalling { online });
+        }
+    }
+
+    fn tell_media(&mut self) {
+        let media = self.config.media;
+        if self.signalling.is_online() && mem::replace(&mut self.told_media, media) != media {
+            self.out.send(ClientMessage::Media { media });
+        }
+    }
+}
+
+/// What is wanted and not done yet.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    queue: VecDeque<Output>,
+    /// For new links.
+    ice_servers: Vec<IceServer>,
+}
+
+impl Outbox {
+    pub(crate) fn push(&mut self, output: Output) {
+        self.queue.push_back(output);
+    }
+
+    pub(crate) fn send(&mut self, message: ClientMessage) {
+        self.push(Output::Send(message));
+    }
+
+    pub(crate) fn open_link(&mut self, peer: PeerId, epoch: u32, offerer: bool) {
+        let ice_servers = self.ice_servers.clone();
+        self.push(Output::OpenLink { peer, epoch, offerer, ice_servers });
+    }
+
+    fn event(&mut self, event: SessionEvent) {
+        self.push(Output::Event(event));
+    }
+}

@@ -1,0 +1,161 @@
+//! What goes into a [`Session`](super::Session) and comes out of it.
+
+use std::fmt;
+
+use quartet_proto::{
+    ClientMessage, Epoch, ErrorCode, IceServer, MediaState, PeerId, PeerInfo, RoomId,
+    ServerMessage, SessionKey,
+};
+
+use crate::{LinkAction, LinkEvent};
+
+/// One visit to a room.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionConfig {
+    /// Where.
+    pub room: RoomId,
+    /// Made for this visit, from a cryptographic random source; it is also what spreads the
+    /// retries of several participants in time.
+    pub key: SessionKey,
+    /// The display name.
+    pub name: String,
+    /// What is sent and withheld from the start.
+    pub media: MediaState,
+}
+
+impl fmt::Debug for SessionConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionConfig(as {}, {:?})", self.key.peer_id(), self.media)
+    }
+}
+
+/// What can happen to a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// The user leaves. Ends the session at once.
+    Leave,
+    /// The user: what is sent and withheld has changed.
+    SetMedia(MediaState),
+    /// The machine: its addresses may have changed.
+    NetworkChanged,
+    /// The socket asked for by [`Output::OpenSocket`] is open.
+    SocketOpened,
+    /// The socket: a message. What cannot be read as one is dropped before it gets here.
+    SocketMessage(ServerMessage),
+    /// The socket could not be opened, or ended without having been told to.
+    ///
+    /// After [`Output::CloseSocket`], nothing more comes from that socket, not even this.
+    SocketClosed,
+    /// A link: something happened. Events of links that are closed are dropped.
+    Link {
+        /// To whom the link goes.
+        peer: PeerId,
+        /// Which link, as in [`Output::OpenLink`].
+        epoch: Epoch,
+        /// What.
+        event: LinkEvent,
+    },
+}
+
+/// What a session wants done, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Connect to the signalling server; answered by [`Input::SocketOpened`] or
+    /// [`Input::SocketClosed`].
+    OpenSocket,
+    /// Send what was given to the socket, for a bounded time, and close it; or stop opening it.
+    CloseSocket,
+    /// Send a message; comes only between [`Input::SocketOpened`] and the end of that socket.
+    Send(ClientMessage),
+    /// Make a link. A link that cannot be made says [`LinkEvent::Broken`].
+    OpenLink {
+        /// To whom.
+        peer: PeerId,
+        /// Its name, together with `peer`.
+        epoch: Epoch,
+        /// This side makes the offers; the first one is asked for by an [`Output::Link`] at once.
+        offerer: bool,
+        /// STUN and TURN servers of the signalling server.
+        ice_servers: Vec<IceServer>,
+    },
+    /// Tell a link something; it may still be opening, and then does it afterwards.
+    Link {
+        /// As in [`Output::OpenLink`].
+        peer: PeerId,
+        /// As in [`Output::OpenLink`].
+        epoch: Epoch,
+        /// What it is to do.
+        action: LinkAction,
+    },
+    /// Close a link; each [`Output::OpenLink`] is followed by exactly one.
+    CloseLink {
+        /// As in [`Output::OpenLink`].
+        peer: PeerId,
+        /// As in [`Output::OpenLink`].
+        epoch: Epoch,
+    },
+    /// Tell the user.
+    Event(SessionEvent),
+}
+
+/// How the connection to one person is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Connection {
+    /// For the first time.
+    Connecting,
+    /// Picture and voice can flow.
+    Connected,
+    /// It was lost and is being repaired.
+    Reconnecting,
+    /// Every try since it was last connected has ended without a path; the next one comes.
+    Failed,
+}
+
+/// What a session says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// In the room, for the first time; the people in it follow as [`Self::PeerJoined`].
+    Joined {
+        /// The own id.
+        you: PeerId,
+    },
+    /// The signalling server is gone (false) or back (true); the media goes on. Before the first
+    /// word of it, it counts as there.
+    Signalling {
+        /// It answers.
+        online: bool,
+    },
+    /// Somebody is here; the connection is [`Connection::Connecting`].
+    PeerJoined(PeerInfo),
+    /// Somebody is gone.
+    PeerLeft(PeerInfo),
+    /// What somebody sends has changed.
+    PeerMedia(PeerId, MediaState),
+    /// The connection to somebody has changed.
+    PeerConnection(PeerId, Connection),
+    /// The server refused something; the call goes on. The same code comes at most once in 30 s.
+    Error {
+        /// The stable word.
+        code: ErrorCode,
+        /// For people.
+        message: String,
+    },
+    /// The visit is over; the last event.
+    Ended(SessionEnd),
+}
+
+/// Why a visit is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// [`Input::Leave`].
+    Left,
+    /// The server refused the first join, or has put another connection in this one's place.
+    Refused {
+        /// The stable word.
+        code: ErrorCode,
+        /// For people.
+        message: String,
+    },
+    /// The server could not be reached for the first join.
+    Unreachable,
+}
