@@ -1,1 +1,4 @@
 //! Virtual time and simulated networks for tests.
+
+#[cfg(target_os = "linux")]
+pub mod sound;
