@@ -1,0 +1,206 @@
+//! What the encoder's thread does with each picture.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant, SystemTime},
+};
+
+use quartet_core::EncodedFrame;
+
+use super::{Controls, Rung};
+use crate::{
+    FrameSlot, I420Frame,
+    scale::{fit, scale},
+    vp8::{Vp8Encoder, Vp8Error},
+};
+
+/// Between two key frames that were asked for. A key frame is as large as several others: a few
+/// receivers with bad lines must not take the quality from all.
+const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(300);
+/// How often the thread looks whether to end, when the input gives nothing.
+const LOOK: Duration = Duration::from_millis(100);
+/// A picture further than this from its place in the schedule starts a new one: the input stood
+/// still, or the system's clock was set.
+const RESCHEDULE: Duration = Duration::from_secs(1);
+
+pub(super) struct Encoding {
+    controls: Arc<Controls>,
+    size: (u16, u16),
+    bitrate_bps: u32,
+    pace: PaceLimit,
+    encoder: Vp8Encoder,
+    key_frame_made: Option<Instant>,
+    encoded: Box<dyn FnMut(EncodedFrame) + Send>,
+    captured: Box<dyn FnMut(&I420Frame) + Send>,
+    clock: ThreadClock,
+}
+
+impl Encoding {
+    pub(super) fn new(
+        controls: Arc<Controls>,
+        rung: Rung,
+        encoded: Box<dyn FnMut(EncodedFrame) + Send>,
+        captured: Box<dyn FnMut(&I420Frame) + Send>,
+    ) -> Self {
+        Self {
+            controls,
+            size: (rung.max_width, rung.max_height),
+            bitrate_bps: rung.bitrate_bps,
+            pace: PaceLimit::new(rung.max_fps),
+            encoder: Vp8Encoder::new(rung.bitrate_bps),
+            key_frame_made: None,
+            encoded,
+            captured,
+            clock: ThreadClock::start(),
+        }
+    }
+
+    /// Deals with the picture in the slot, waiting a little for one.
+    pub(super) fn take(&mut self, slot: &FrameSlot) -> Result<(), Vp8Error> {
+        let Some(frame) = slot.take(LOOK) else {
+            return Ok(());
+        };
+        self.clock.resume();
+        (self.captured)(&frame);
+        let encoded =
+            if self.pace.admits(frame.captured_at()) { self.encode(&frame)? } else { None };
+        if let Some(encoded) = &encoded {
+            (self.encoded)(encoded.clone());
+        }
+        let mut stats = self.controls.stats.lock();
+        stats.cpu = self.clock.pause();
+        if let Some(encoded) = encoded {
+            (stats.width, stats.height) = (encoded.width, encoded.height);
+            stats.frames += 1;
+            stats.bytes += encoded.data.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn encode(&mut self, frame: &I420Frame) -> Result<Option<EncodedFrame>, Vp8Error> {
+        let bitrate_bps = self.controls.bitrate_bps.load(Ordering::Relaxed);
+        if bitrate_bps != self.bitrate_bps {
+            self.encoder.set_bitrate(bitrate_bps)?;
+            self.bitrate_bps = bitrate_bps;
+        }
+        let (width, height) = fit((frame.width(), frame.height()), self.size);
+        let frame = scale(frame, width, height).expect("`fit` gives even sides");
+        let now = Instant::now();
+        let may_make_key = self.key_frame_made.is_none_or(|at| now >= at + KEY_FRAME_INTERVAL);
+        let wanted = &self.controls.key_frame_wanted;
+        let force_key = may_make_key && wanted.swap(false, Ordering::Relaxed);
+        if force_key {
+            self.key_frame_made = Some(now);
+        }
+        self.encoder.encode(&frame, force_key)
+    }
+}
+
+/// Thins pictures out to a number a second, evenly.
+#[derive(Debug)]
+struct PaceLimit {
+    interval: Duration,
+    next: Option<SystemTime>,
+}
+
+impl PaceLimit {
+    fn new(max_fps: u16) -> Self {
+        Self { interval: Duration::from_secs(1) / u32::from(max_fps.max(1)), next: None }
+    }
+
+    fn admits(&mut self, at: SystemTime) -> bool {
+        // A source at just this pace is not punished for being uneven.
+        let tolerance = self.interval / 4;
+        let next = match self.next {
+            Some(next) if near(at, next, RESCHEDULE.max(2 * self.interval)) => next,
+            _ => at,
+        };
+        if at + tolerance < next {
+            return false;
+        }
+        self.next = Some((next + self.interval).max(at));
+        true
+    }
+}
+
+fn near(a: SystemTime, b: SystemTime, limit: Duration) -> bool {
+    a.duration_since(b).unwrap_or_else(|error| error.duration()) <= limit
+}
+
+/// The CPU time of the thread that it is used on.
+#[cfg(unix)]
+struct ThreadClock;
+
+#[cfg(unix)]
+impl ThreadClock {
+    fn start() -> Self {
+        Self
+    }
+
+    fn resume(&mut self) {}
+
+    fn pause(&mut self) -> Duration {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::try_from(time).unwrap_or_default()
+    }
+}
+
+/// The time between `resume` and `pause`: the standard library has no thread's CPU time.
+#[cfg(not(unix))]
+struct ThreadClock {
+    total: Duration,
+    since: Instant,
+}
+
+#[cfg(not(unix))]
+impl ThreadClock {
+    fn start() -> Self {
+        Self { total: Duration::ZERO, since: Instant::now() }
+    }
+
+    fn resume(&mut self) {
+        self.since = Instant::now();
+    }
+
+    fn pause(&mut self) -> Duration {
+        self.total += self.since.elapsed();
+        self.total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    /// How many of a second's pictures are admitted, of a source at `fps` with up to `jitter_ms`
+    /// of delay.
+    fn admitted(fps: u32, max_fps: u16, jitter_ms: u64) -> u32 {
+        let seconds = 10;
+        let mut rng = fastrand::Rng::with_seed(u64::from(fps));
+        let mut limit = PaceLimit::new(max_fps);
+        let admitted = (0..fps * seconds).filter(|&index| {
+            let delay = Duration::from_millis(rng.u64(0..=jitter_ms));
+            limit.admits(UNIX_EPOCH + Duration::from_secs(index.into()) / fps + delay)
+        });
+        admitted.count() as u32 / seconds
+    }
+
+    #[test]
+    fn faster_sources_are_thinned_out_and_others_left_alone() {
+        assert_eq!(admitted(30, 30, 0), 30);
+        assert_eq!(admitted(30, 30, 7), 30);
+        assert_eq!(admitted(15, 30, 20), 15);
+        assert_eq!(admitted(60, 30, 3), 30);
+        assert!((29..=30).contains(&admitted(50, 30, 3)));
+        assert_eq!(admitted(30, 10, 0), 10);
+    }
+
+    #[test]
+    fn a_clock_set_back_does_not_stop_the_picture() {
+        let mut limit = PaceLimit::new(30);
+        assert!(limit.admits(UNIX_EPOCH + Duration::from_secs(10_000)));
+        assert!(limit.admits(UNIX_EPOCH));
+    }
+}

@@ -1,0 +1,248 @@
+use std::{
+    ffi::c_int,
+    mem::MaybeUninit,
+    ptr, slice,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use quartet_core::{EncodedFrame, VIDEO_CLOCK_RATE};
+use vpx_sys::{
+    VPX_DL_REALTIME, VPX_EFLAG_FORCE_KF, VPX_ENCODER_ABI_VERSION, VPX_ERROR_RESILIENT_DEFAULT,
+    VPX_FRAME_IS_KEY, vp8e_enc_control_id, vpx_codec_control_, vpx_codec_cx_pkt_kind,
+    vpx_codec_enc_cfg_t, vpx_codec_enc_config_default, vpx_codec_enc_config_set,
+    vpx_codec_enc_init_ver, vpx_codec_encode, vpx_codec_get_cx_data, vpx_codec_vp8_cx,
+    vpx_enc_pass, vpx_img_fmt, vpx_img_wrap, vpx_kf_mode, vpx_rational, vpx_rc_mode,
+};
+
+use super::{Context, Vp8Error, check};
+use crate::I420Frame;
+
+/// Speed: negative is a fixed speed, from 0 on the encoder watches the wall clock and becomes
+/// unstable on a busy machine. −6 is what a call on a laptop can afford: 8.5 ms at 720p.
+const CPU_USED: c_int = -6;
+/// A key frame may take this much of one frame's share of the bitrate, in percent. libwebrtc's
+/// formula for 30 fps and the buffer below: half the optimal buffer × fps / 10.
+const MAX_INTRA_BITRATE_PCT: c_int = 900;
+/// The rate controller's leaky bucket in milliseconds of video; libwebrtc's values.
+const BUFFER_MS: u32 = 1000;
+const BUFFER_INITIAL_MS: u32 = 500;
+const BUFFER_OPTIMAL_MS: u32 = 600;
+/// A picture this long after the one before, or before it, came over a step of the system's clock
+/// or a pause: the rate controller is not told.
+const MAX_STEP_TICKS: i64 = VIDEO_CLOCK_RATE as i64;
+/// What it is told instead: 1/30 s.
+const NOMINAL_STEP_TICKS: i64 = VIDEO_CLOCK_RATE as i64 / 30;
+
+/// Encodes pictures as a call needs it: constant bitrate, no delay, key frames only on demand.
+///
+/// No picture is dropped to hold the bitrate: the quality gives way, down to the coarsest, so that
+/// motion stays smooth. A picture of another size than the one before begins anew with a key frame.
+#[derive(Debug)]
+pub struct Vp8Encoder {
+    bitrate_bps: u32,
+    codec: Option<Codec>,
+    clock: Option<Clock>,
+}
+
+#[derive(Debug)]
+struct Codec {
+    context: Context,
+    config: vpx_codec_enc_cfg_t,
+}
+
+/// The last picture's time, as the system had it and as it was told to the encoder.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    captured: i64,
+    told: i64,
+}
+
+impl Vp8Encoder {
+    /// An encoder for pictures of any size at this bitrate, in bits a second.
+    #[must_use]
+    pub fn new(bitrate_bps: u32) -> Self {
+        Self { bitrate_bps, codec: None, clock: None }
+    }
+
+    /// Changes the bitrate, in bits a second, from the next picture on, without a key frame.
+    pub fn set_bitrate(&mut self, bitrate_bps: u32) -> Result<(), Vp8Error> {
+        self.bitrate_bps = bitrate_bps;
+        if let Some(codec) = &mut self.codec {
+            codec.config.rc_target_bitrate = kilobits(bitrate_bps);
+            // SAFETY: both are valid; the configuration is copied.
+            check(unsafe {
+                vpx_codec_enc_config_set(codec.context.as_mut_ptr(), &raw const codec.config)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Encodes one picture; `None` when libvpx gave nothing for it. After an error the next
+    /// picture begins anew with a key frame.
+    pub fn encode(
+        &mut self,
+        frame: &I420Frame,
+        force_key: bool,
+    ) -> Result<Option<EncodedFrame>, Vp8Error> {
+        let result = self.try_encode(frame, force_key);
+        if result.is_err() {
+            self.codec = None;
+        }
+        result
+    }
+
+    fn try_encode(
+        &mut self,
+        frame: &I420Frame,
+        force_key: bool,
+    ) -> Result<Option<EncodedFrame>, Vp8Error> {
+        let size = (u32::from(frame.width()), u32::from(frame.height()));
+        let fits = |codec: &Codec| (codec.config.g_w, codec.config.g_h) == size;
+        let codec = match self.codec.take() {
+            Some(codec) if fits(&codec) => self.codec.insert(codec),
+            // A context cannot grow beyond its first size.
+            _ => self.codec.insert(Codec::new(size, self.bitrate_bps)?),
+        };
+        let (time, step) = Clock::tell(&mut self.clock, frame.captured_at());
+        let encoded = codec.encode(frame, time, step, force_key)?;
+        Ok(encoded.map(|(data, key)| EncodedFrame {
+            data,
+            key,
+            width: frame.width(),
+            height: frame.height(),
+            timestamp: time as u32,
+        }))
+    }
+}
+
+impl Clock {
+    /// The time of the picture captured at `at`, which only ever grows, and the step to it.
+    fn tell(clock: &mut Option<Self>, at: SystemTime) -> (i64, i64) {
+        let since_epoch = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let ticks = since_epoch.as_micros() * u128::from(VIDEO_CLOCK_RATE) / 1_000_000;
+        let captured = ticks as i64;
+        let (told, step) = match *clock {
+            None => (captured, NOMINAL_STEP_TICKS),
+            Some(last) => {
+                let step = match captured - last.captured {
+                    step @ 1..MAX_STEP_TICKS => step,
+                    _ => NOMINAL_STEP_TICKS,
+                };
+                (last.told + step, step)
+            }
+        };
+        *clock = Some(Self { captured, told });
+        (told, step)
+    }
+}
+
+impl Codec {
+    fn new((width, height): (u32, u32), bitrate_bps: u32) -> Result<Self, Vp8Error> {
+        // SAFETY: returns a static description of the codec.
+        let interface = unsafe { vpx_codec_vp8_cx() };
+        let mut config = MaybeUninit::uninit();
+        // SAFETY: fills the whole of `config` when it succeeds.
+        check(unsafe { vpx_codec_enc_config_default(interface, config.as_mut_ptr(), 0) })?;
+        // SAFETY: just filled.
+        let mut config = unsafe { config.assume_init() };
+        config.g_w = width;
+        config.g_h = height;
+        config.g_timebase = vpx_rational { num: 1, den: VIDEO_CLOCK_RATE as c_int };
+        // A second thread costs 2–5 times the CPU at these sizes.
+        config.g_threads = 1;
+        config.g_pass = vpx_enc_pass::VPX_RC_ONE_PASS;
+        config.g_lag_in_frames = 0;
+        config.g_error_resilient = VPX_ERROR_RESILIENT_DEFAULT;
+        config.rc_end_usage = vpx_rc_mode::VPX_CBR;
+        config.rc_target_bitrate = kilobits(bitrate_bps);
+        config.rc_dropframe_thresh = 0;
+        config.rc_resize_allowed = 0;
+        config.rc_min_quantizer = 2;
+        config.rc_max_quantizer = 63;
+        config.rc_undershoot_pct = 100;
+        config.rc_overshoot_pct = 15;
+        config.rc_buf_sz = BUFFER_MS;
+        config.rc_buf_initial_sz = BUFFER_INITIAL_MS;
+        config.rc_buf_optimal_sz = BUFFER_OPTIMAL_MS;
+        config.kf_mode = vpx_kf_mode::VPX_KF_DISABLED;
+
+        let mut context = Context::new(|context| {
+            // SAFETY: `context` is zeroed, `config` valid and copied.
+            unsafe {
+                vpx_codec_enc_init_ver(
+                    context,
+                    interface,
+                    &raw const config,
+                    0,
+                    VPX_ENCODER_ABI_VERSION as c_int,
+                )
+            }
+        })?;
+        for (control, value) in [
+            (vp8e_enc_control_id::VP8E_SET_CPUUSED, CPU_USED),
+            (vp8e_enc_control_id::VP8E_SET_MAX_INTRA_BITRATE_PCT, MAX_INTRA_BITRATE_PCT),
+            // Blocks that did not change are skipped.
+            (vp8e_enc_control_id::VP8E_SET_STATIC_THRESHOLD, 1),
+            (vp8e_enc_control_id::VP8E_SET_NOISE_SENSITIVITY, 0),
+            (vp8e_enc_control_id::VP8E_SET_SCREEN_CONTENT_MODE, 0),
+        ] {
+            // SAFETY: each of these controls takes one `int`.
+            check(unsafe { vpx_codec_control_(context.as_mut_ptr(), control as c_int, value) })?;
+        }
+        Ok(Self { context, config })
+    }
+
+    /// The frame's data, and whether it is a key frame.
+    fn encode(
+        &mut self,
+        frame: &I420Frame,
+        time: i64,
+        step: i64,
+        force_key: bool,
+    ) -> Result<Option<(Bytes, bool)>, Vp8Error> {
+        let mut image = MaybeUninit::zeroed();
+        // SAFETY: the planes lie one behind another without padding, which is what alignment 1
+        // means, and `frame` outlives `image`. The encoder only reads them.
+        let wrapped = unsafe {
+            vpx_img_wrap(
+                image.as_mut_ptr(),
+                vpx_img_fmt::VPX_IMG_FMT_I420,
+                u32::from(frame.width()),
+                u32::from(frame.height()),
+                1,
+                frame.data().as_ptr().cast_mut(),
+            )
+        };
+        if wrapped.is_null() {
+            return Err(Vp8Error::Codec("the picture cannot be wrapped"));
+        }
+        let flags = if force_key { VPX_EFLAG_FORCE_KF } else { 0 };
+        let context = self.context.as_mut_ptr();
+        // SAFETY: the context is an encoder of the image's size.
+        check(unsafe {
+            vpx_codec_encode(context, wrapped, time, step as _, flags as _, VPX_DL_REALTIME as _)
+        })?;
+
+        let mut iter = ptr::null();
+        loop {
+            // SAFETY: iterates over the packets of the call above.
+            let packet = unsafe { vpx_codec_get_cx_data(context, &raw mut iter).as_ref() };
+            let Some(packet) = packet else {
+                return Ok(None);
+            };
+            if packet.kind == vpx_codec_cx_pkt_kind::VPX_CODEC_CX_FRAME_PKT {
+                // SAFETY: `kind` says which member is valid.
+                let frame = unsafe { packet.data.frame };
+                // SAFETY: valid until the next call into this context; copied here.
+                let data = unsafe { slice::from_raw_parts(frame.buf.cast::<u8>(), frame.sz) };
+                let key = frame.flags & VPX_FRAME_IS_KEY != 0;
+                return Ok(Some((Bytes::copy_from_slice(data), key)));
+            }
+        }
+    }
+}
+
+fn kilobits(bitrate_bps: u32) -> u32 {
+    (bitrate_bps / 1000).max(1)
+}
