@@ -1,0 +1,219 @@
+// What the page knows, and what it can be asked to do.
+
+import { announcements } from './announce';
+import type { AppView, Boot, FailureView, LevelView, Settings, UiEvent } from './bindings';
+import { failureOf, type CallEngine, type DeviceKind } from './engine/engine';
+import { failureText, translator, type LanguageCode } from './i18n/translate';
+import { SpeechDetector } from './speech';
+
+/** A note on the screen goes by itself after this, milliseconds. */
+const NOTE_MS = 8000;
+/** Notes at once; older ones make room. */
+const MAX_NOTES = 3;
+/** Sentences kept for screen readers; they read what is added. */
+const MAX_SAID = 5;
+/** Without news for this long, milliseconds, it is silent: the app only reports what is heard. */
+const SILENCE_MS = 400;
+
+export interface Note {
+  id: number;
+  text: string;
+  /** The failure's code; `null` for a piece of news. */
+  code: string | null;
+}
+
+const NOWHERE: AppView = {
+  phase: { at: 'home' },
+  room: null,
+  me: {
+    muted: false,
+    camera_off: false,
+    camera: { is: 'none' },
+    microphone: { is: 'none' },
+    speaker: { is: 'none' },
+  },
+  devices: { cameras: [], microphones: [], speakers: [] },
+};
+
+export class App {
+  view = $state.raw<AppView>(NOWHERE);
+  boot = $state.raw<Boot | null>(null);
+  settings = $state.raw<Settings | null>(null);
+  /** Why the page cannot work at all. */
+  fatal = $state.raw<FailureView | null>(null);
+  /** Why the last attempt to get to a room did not work. */
+  refusal = $state.raw<FailureView | null>(null);
+  /** An attempt to get to a room is under way. */
+  busy = $state(false);
+  notes = $state.raw<Note[]>([]);
+  said = $state.raw<{ id: number; text: string }[]>([]);
+  levels = $state.raw<ReadonlyMap<string, number>>(new Map());
+  speaking = $state.raw<ReadonlySet<string>>(new Set());
+  dialog = $state<'settings' | 'help' | 'leave' | null>(null);
+
+  readonly language: LanguageCode = $derived.by(() => {
+    const wanted = this.settings?.language ?? 'system';
+    const code = wanted === 'system' ? this.boot?.system_language : wanted;
+    return code === 'th' ? 'th' : 'en';
+  });
+  readonly t = $derived(translator(this.language));
+
+  private readonly speech = new SpeechDetector();
+  private silence: ReturnType<typeof setTimeout> | undefined;
+  private nextId = 0;
+
+  constructor(readonly engine: CallEngine) {}
+
+  async start(): Promise<void> {
+    try {
+      const boot = await this.engine.connect((event) => this.take(event));
+      this.settings = boot.settings;
+      this.boot = boot;
+    } catch (error) {
+      this.fatal = failureOf(error);
+    }
+  }
+
+  newCall(): Promise<void> {
+    return this.enter(() => this.engine.newCall());
+  }
+
+  openLink(link: string): Promise<void> {
+    return this.enter(() => this.engine.openLink(link));
+  }
+
+  /** Back to the green room of the call that is over. */
+  async rejoin(): Promise<void> {
+    if (this.view.room) await this.openLink(this.view.room.link);
+  }
+
+  join(name: string): Promise<void> {
+    // The shell keeps the name as well; this is what the next green room shows.
+    if (this.settings) this.settings = { ...this.settings, name };
+    return this.attempt(() => this.engine.join(name));
+  }
+
+  leave(): Promise<void> {
+    this.dialog = null;
+    return this.attempt(() => this.engine.leave());
+  }
+
+  goHome(): Promise<void> {
+    this.refusal = null;
+    return this.attempt(() => this.engine.goHome());
+  }
+
+  toggleMuted(): Promise<void> {
+    return this.attempt(() => this.engine.setMuted(!this.view.me.muted));
+  }
+
+  toggleCamera(): Promise<void> {
+    return this.attempt(() => this.engine.setCameraOff(!this.view.me.camera_off));
+  }
+
+  choose(kind: DeviceKind, id: string): Promise<void> {
+    if (this.settings) this.settings = { ...this.settings, [kind]: id };
+    return this.attempt(() => this.engine.choose(kind, id));
+  }
+
+  async save(changed: Partial<Settings>): Promise<void> {
+    if (!this.settings) return;
+    // Shown at once, so that a second change goes on top of the first.
+    const wanted = { ...this.settings, ...changed };
+    this.settings = wanted;
+    await this.attempt(async () => {
+      const kept = await this.engine.saveSettings(wanted);
+      if (this.settings === wanted) this.settings = kept;
+    });
+  }
+
+  async copyLink(): Promise<boolean> {
+    let copied = false;
+    await this.attempt(async () => {
+      await this.engine.copyLink();
+      copied = true;
+      this.say(this.t('control.copied'));
+    });
+    return copied;
+  }
+
+  dismiss(id: number): void {
+    this.notes = this.notes.filter((note) => note.id !== id);
+  }
+
+  private take(event: UiEvent): void {
+    switch (event.type) {
+      case 'view':
+        return this.show(event.data);
+      case 'levels':
+        return this.hear(event.data);
+      case 'notice':
+        return this.notify(event.data);
+    }
+  }
+
+  private show(view: AppView): void {
+    const before = this.view;
+    this.view = view;
+    if (view.phase.at !== before.phase.at) {
+      this.refusal = null;
+      if (view.phase.at !== 'in_call' && this.dialog === 'leave') this.dialog = null;
+    }
+    for (const { message, visible } of announcements(before, view, this.t)) {
+      const text = this.t(...message);
+      this.say(text);
+      if (visible) this.note(text, null);
+    }
+  }
+
+  private hear(levels: LevelView[]): void {
+    clearTimeout(this.silence);
+    this.levels = new Map(levels.map(({ tile, level }) => [tile, level]));
+    const speaking = this.speech.hear(this.levels, performance.now());
+    // Ten sets a second with the same people in them would redraw every tile.
+    if (!sameMembers(speaking, this.speaking)) this.speaking = speaking;
+    if (levels.length > 0) this.silence = setTimeout(() => this.hear([]), SILENCE_MS);
+  }
+
+  private notify(failure: FailureView): void {
+    const text = failureText(this.t, failure);
+    this.say(text);
+    this.note(text, failure.code);
+  }
+
+  private note(text: string, code: string | null): void {
+    const id = this.nextId++;
+    const others = this.notes.filter((note) => note.text !== text);
+    this.notes = [...others, { id, text, code }].slice(-MAX_NOTES);
+    setTimeout(() => this.dismiss(id), NOTE_MS);
+  }
+
+  private say(text: string): void {
+    this.said = [...this.said, { id: this.nextId++, text }].slice(-MAX_SAID);
+  }
+
+  private async enter(go: () => Promise<void>): Promise<void> {
+    if (this.busy) return;
+    this.busy = true;
+    this.refusal = null;
+    try {
+      await go();
+    } catch (error) {
+      this.refusal = failureOf(error);
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private async attempt(go: () => Promise<void>): Promise<void> {
+    try {
+      await go();
+    } catch (error) {
+      this.notify(failureOf(error));
+    }
+  }
+}
+
+function sameMembers<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {
+  return a.size === b.size && [...a].every((member) => b.has(member));
+}

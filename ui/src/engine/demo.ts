@@ -1,0 +1,214 @@
+// A call that is only painted: for working on the page without the app, for its tests, and for
+// pictures of it. No network, no devices.
+//
+// The query chooses a scene: `?demo` alone begins at home; `?demo&at=green_room|joining|in_call|left`
+// with `people=1…4`, `lang=en|th`, `offline`, `failure=CODE`, `broken` (devices), `names=A,B,C`.
+
+import type {
+  AppView,
+  Boot,
+  DeviceState,
+  PeerView,
+  PhaseView,
+  Settings,
+  UiEvent,
+} from '../bindings';
+import { DemoPainter } from './demo_pictures';
+import type { CallEngine, DeviceKind, PictureListener, TileId } from './engine';
+
+const RUNNING: DeviceState = { is: 'running' };
+const LINK = 'http://192.168.1.20:47800/j#q3T9vXbL0mKz7RyE2uWc5A';
+const NAMES = { en: ['Mali', 'Jonas', 'Aroha'], th: ['มะลิ', 'Jonas', 'อรุณ'] };
+
+export class DemoEngine implements CallEngine {
+  private events: (event: UiEvent) => void = () => {};
+  private view: AppView;
+  private settings: Settings;
+  private readonly language: 'en' | 'th';
+  private readonly peers: PeerView[];
+
+  constructor(private readonly query: URLSearchParams = new URLSearchParams()) {
+    this.language = query.get('lang') === 'th' ? 'th' : 'en';
+    const names = query.get('names')?.split(',') ?? NAMES[this.language];
+    this.peers = names.slice(0, 3).map((name, index) => ({
+      id: `00000000000000a${index}`,
+      name,
+      muted: index === 2,
+      camera_off: index === 2 && query.has('dark'),
+      connection: 'connected',
+    }));
+    const broken: DeviceState = { is: 'failed', code: 'busy', message: 'in use' };
+    this.view = {
+      phase: { at: 'home' },
+      room: null,
+      me: {
+        muted: false,
+        camera_off: false,
+        camera: query.has('broken') ? broken : RUNNING,
+        microphone: query.has('broken') ? broken : RUNNING,
+        speaker: RUNNING,
+      },
+      devices: {
+        cameras: [
+          { id: 'camera', label: 'Default' },
+          { id: 'camera:/dev/video0', label: 'Integrated Camera' },
+          { id: 'pattern', label: 'Pattern' },
+          { id: 'none', label: 'None' },
+        ],
+        microphones: [
+          { id: 'mic', label: 'Default' },
+          { id: 'mic:usb', label: 'USB Microphone' },
+          { id: 'tone', label: 'Tone' },
+          { id: 'none', label: 'None' },
+        ],
+        speakers: [
+          { id: 'default', label: 'Default' },
+          { id: 'speaker:hdmi', label: 'HDMI' },
+          { id: 'none', label: 'None' },
+        ],
+      },
+    };
+    this.settings = {
+      name: this.language === 'th' ? 'สมชาย' : 'Sam',
+      language: 'system',
+      camera: 'camera:/dev/video0',
+      microphone: 'mic',
+      speaker: 'default',
+      start_muted: false,
+      start_camera_off: false,
+      process_voice: true,
+      server: '',
+      ice_servers: [
+        { url: 'stun:stun.example.org', username: '', credential: '' },
+        { url: 'turn:turn.example.org:3478', username: 'sam', credential: 'secret' },
+      ],
+      relay_only: false,
+    };
+  }
+
+  connect(events: (event: UiEvent) => void): Promise<Boot> {
+    this.events = events;
+    const at = this.query.get('at');
+    if (at) this.stand(at, Number(this.query.get('people') ?? '3') - 1);
+    else this.change({});
+    setInterval(() => this.levels(), 100);
+    return Promise.resolve({
+      settings: this.settings,
+      system_language: this.language,
+      version: '0.1.0',
+      software_rendering: false,
+    });
+  }
+
+  newCall(): Promise<void> {
+    this.stand('green_room', 0);
+    return Promise.resolve();
+  }
+
+  openLink(link: string): Promise<void> {
+    if (!/^(https?|quartet):\/\/\S+#[\w-]{22}$/.test(link)) {
+      return Promise.reject({ code: 'invalid_link', message: 'this is not a Quartet link' });
+    }
+    this.stand('green_room', 2);
+    return Promise.resolve();
+  }
+
+  join(name: string): Promise<void> {
+    this.settings = { ...this.settings, name };
+    this.change({ phase: { at: 'joining' } });
+    const others = this.view.room?.waiting?.length ?? 0;
+    setTimeout(() => this.stand('in_call', others), 300);
+    return Promise.resolve();
+  }
+
+  leave(): Promise<void> {
+    if (this.view.phase.at === 'in_call') this.change({ phase: { at: 'left', failure: null } });
+    else this.change({ phase: { at: 'home' }, room: null });
+    return Promise.resolve();
+  }
+
+  goHome(): Promise<void> {
+    this.change({ phase: { at: 'home' }, room: null });
+    return Promise.resolve();
+  }
+
+  setMuted(muted: boolean): Promise<void> {
+    this.change({ me: { ...this.view.me, muted } });
+    return Promise.resolve();
+  }
+
+  setCameraOff(cameraOff: boolean): Promise<void> {
+    this.change({ me: { ...this.view.me, camera_off: cameraOff } });
+    return Promise.resolve();
+  }
+
+  choose(kind: DeviceKind, id: string): Promise<void> {
+    const state: DeviceState = id === 'none' ? { is: 'none' } : RUNNING;
+    this.settings = { ...this.settings, [kind]: id };
+    this.change({ me: { ...this.view.me, [kind]: state } });
+    return Promise.resolve();
+  }
+
+  saveSettings(settings: Settings): Promise<Settings> {
+    this.settings = settings;
+    return Promise.resolve(settings);
+  }
+
+  async copyLink(): Promise<void> {
+    await navigator.clipboard?.writeText(LINK).catch(() => {});
+  }
+
+  paint(tile: TileId, canvas: HTMLCanvasElement, listener: PictureListener): () => void {
+    const painter = new DemoPainter(canvas, tile, listener);
+    return () => painter.stop();
+  }
+
+  /** Goes straight to a place, with so many others. */
+  private stand(at: string, others: number): void {
+    const peers = this.peers.slice(0, others).map((peer, index) => {
+      if (index === 1 && this.query.has('bad')) {
+        return { ...peer, connection: 'reconnecting' as const };
+      }
+      return peer;
+    });
+    const failure = this.query.get('failure');
+    const phases: Record<string, PhaseView> = {
+      home: { at: 'home' },
+      green_room: { at: 'green_room' },
+      joining: { at: 'joining' },
+      in_call: { at: 'in_call', signalling_online: !this.query.has('offline') },
+      left: { at: 'left', failure: failure ? { code: failure, message: failure } : null },
+    };
+    const phase = phases[at] ?? { at: 'home' };
+    this.change({
+      phase,
+      room: {
+        link: LINK,
+        server: '192.168.1.20:47800',
+        server_is_here: true,
+        waiting: peers.map((peer) => peer.name),
+        peers: phase.at === 'in_call' ? peers : [],
+      },
+    });
+  }
+
+  private change(part: Partial<AppView>): void {
+    this.view = { ...this.view, ...part };
+    this.events({ type: 'view', data: this.view });
+  }
+
+  private levels(): void {
+    // In turn, as in a conversation.
+    const seconds = performance.now() / 1000;
+    const talkers = [
+      'own',
+      ...(this.view.room?.peers.filter((it) => !it.muted) ?? []).map((it) => it.id),
+    ];
+    const turn = talkers[Math.floor(seconds / 4 + 1) % talkers.length];
+    const voice = 0.35 + 0.25 * Math.sin(seconds * 9) + 0.1 * Math.sin(seconds * 23);
+    this.events({
+      type: 'levels',
+      data: talkers.map((tile) => ({ tile, level: tile === turn ? voice : 0.01 })),
+    });
+  }
+}

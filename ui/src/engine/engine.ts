@@ -1,0 +1,53 @@
+// What the page needs from whoever runs the call. The desktop shell is one such engine; the page
+// itself becomes another when a browser guest joins. Nothing outside this folder knows which.
+
+import type { Boot, FailureView, Settings, UiEvent } from '../bindings';
+
+export type DeviceKind = 'camera' | 'microphone' | 'speaker';
+
+/** `own`, or a peer's id. */
+export type TileId = string;
+
+export interface PictureSize {
+  width: number;
+  height: number;
+}
+
+/** Told the size with the first picture and whenever it changes; `null` when pictures stop. */
+export type PictureListener = (size: PictureSize | null) => void;
+
+/** Every promise rejects with a `FailureView`. */
+export interface CallEngine {
+  /** Called once, first. */
+  connect(events: (event: UiEvent) => void): Promise<Boot>;
+
+  /** Makes a room and goes to its green room. */
+  newCall(): Promise<void>;
+  /** Goes to the green room of a link. */
+  openLink(link: string): Promise<void>;
+  join(name: string): Promise<void>;
+  /** Ends the call; in front of a room, goes home. */
+  leave(): Promise<void>;
+  goHome(): Promise<void>;
+
+  setMuted(muted: boolean): Promise<void>;
+  setCameraOff(cameraOff: boolean): Promise<void>;
+  choose(kind: DeviceKind, id: string): Promise<void>;
+  /** Resolves to what was kept. */
+  saveSettings(settings: Settings): Promise<Settings>;
+  copyLink(): Promise<void>;
+
+  /**
+   * Paints a tile's pictures on a canvas, in the pictures' own size, until the returned function
+   * is called.
+   */
+  paint(tile: TileId, canvas: HTMLCanvasElement, listener: PictureListener): () => void;
+}
+
+/** What a promise rejected with, whatever it was. */
+export function failureOf(error: unknown): FailureView {
+  if (typeof error === 'object' && error !== null && 'code' in error && 'message' in error) {
+    return { code: String(error.code), message: String(error.message) };
+  }
+  return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
+}

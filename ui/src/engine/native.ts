@@ -1,0 +1,90 @@
+// The engine of the desktop app: Tauri commands one way, channels the other.
+
+import { Channel, invoke } from '@tauri-apps/api/core';
+
+import type { Boot, Settings, UiEvent } from '../bindings';
+import { TilePainter, type TileFeed } from '../video/painter';
+import type { CallEngine, DeviceKind, PictureListener, TileId } from './engine';
+
+export class NativeEngine implements CallEngine {
+  connect(listener: (event: UiEvent) => void): Promise<Boot> {
+    const events = new Channel<UiEvent>(listener);
+    return invoke('connect', { events });
+  }
+
+  newCall(): Promise<void> {
+    return invoke('new_call');
+  }
+
+  openLink(link: string): Promise<void> {
+    return invoke('open_link', { link });
+  }
+
+  join(name: string): Promise<void> {
+    return invoke('join', { name });
+  }
+
+  leave(): Promise<void> {
+    return invoke('leave');
+  }
+
+  goHome(): Promise<void> {
+    return invoke('go_home');
+  }
+
+  setMuted(muted: boolean): Promise<void> {
+    return invoke('set_muted', { muted });
+  }
+
+  setCameraOff(cameraOff: boolean): Promise<void> {
+    return invoke('set_camera_off', { cameraOff });
+  }
+
+  choose(kind: DeviceKind, id: string): Promise<void> {
+    return invoke('choose', { kind, id });
+  }
+
+  saveSettings(settings: Settings): Promise<Settings> {
+    return invoke('save_settings', { settings });
+  }
+
+  copyLink(): Promise<void> {
+    return invoke('copy_link');
+  }
+
+  paint(tile: TileId, canvas: HTMLCanvasElement, listener: PictureListener): () => void {
+    const painter = new TilePainter(canvas, new NativeFeed(tile), listener);
+    return () => painter.stop();
+  }
+}
+
+/** One tile's pictures out of the shell. */
+class NativeFeed implements TileFeed {
+  // Commands to one tile must arrive in their order: a detach that overtakes the attach after it
+  // would leave the tile black.
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly tile: TileId) {}
+
+  attach(decoded: boolean, message: (data: ArrayBuffer) => void): void {
+    const frames = new Channel<ArrayBuffer>(message);
+    this.send('attach_tile', { frames, decoded });
+  }
+
+  detach(): void {
+    this.send('detach_tile');
+  }
+
+  shown(count: number): void {
+    this.send('tile_shown', { count });
+  }
+
+  refresh(): void {
+    this.send('refresh_tile');
+  }
+
+  private send(command: string, args: Record<string, unknown> = {}): void {
+    // A refusal means that the tile is gone; the next view says so.
+    this.last = this.last.then(() => invoke(command, { tile: this.tile, ...args })).catch(() => {});
+  }
+}

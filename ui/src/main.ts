@@ -1,0 +1,25 @@
+import { mount } from 'svelte';
+
+import { App } from './app.svelte';
+import type { CallEngine } from './engine/engine';
+import { NativeEngine } from './engine/native';
+import Root from './Root.svelte';
+import './styles/tokens.css';
+import './styles/base.css';
+
+async function engine(): Promise<CallEngine> {
+  const query = new URLSearchParams(location.search);
+  // Only on request, so that nobody takes painted people for real ones; and in its own file,
+  // which the app never loads.
+  if (query.has('demo')) {
+    const { DemoEngine } = await import('./engine/demo');
+    return new DemoEngine(query);
+  }
+  return new NativeEngine();
+}
+
+const target = document.getElementById('app');
+if (!target) throw new Error('index.html has no #app');
+const app = new App(await engine());
+mount(Root, { target, props: { app } });
+await app.start();
