@@ -101,7 +101,9 @@ fn processor() -> AudioProcessing {
             ..Default::default()
         }),
         gain_controller2: Some(GainController2 {
-            adaptive_digital: Some(AdaptiveDigital::default()),
+            // The default begins with 15 dB: what is left of an echo before anybody has spoken
+            // would be heard. A quiet voice is lifted in the first seconds of speech instead.
+            adaptive_digital: Some(AdaptiveDigital { initial_gain_db: 0.0, ..Default::default() }),
             ..Default::default()
         }),
         ..Default::default()

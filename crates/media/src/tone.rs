@@ -106,7 +106,8 @@ pub(crate) fn speech(seed: u64, seconds: usize) -> Vec<f32> {
         let mut phase = 0.0;
         for i in 0..length {
             let envelope = (std::f32::consts::PI * i as f32 / length as f32).sin();
-            phase += pitch / SAMPLE_RATE as f32 * (1.0 + 0.02 * (random.f32() - 0.5));
+            let pitch = pitch * (1.2 - 0.4 * i as f32 / length as f32);
+            phase += pitch / SAMPLE_RATE as f32;
             let voiced: f32 = (1..=30)
                 .map(|n| {
                     let hz = pitch * n as f32;
@@ -115,7 +116,7 @@ pub(crate) fn speech(seed: u64, seconds: usize) -> Vec<f32> {
                     gain * (std::f32::consts::TAU * phase * n as f32).sin()
                 })
                 .sum();
-            sound.push(envelope * (0.12 * voiced + 0.02 * (random.f32() - 0.5)));
+            sound.push(envelope * (0.12 * voiced + 0.06 * (random.f32() - 0.5)));
         }
         sound.extend(std::iter::repeat_n(0.0, random.usize(2_400..7_200)));
     }
