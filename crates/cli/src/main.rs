@@ -1,1 +1,34 @@
-fn main() {}
+//! `quartet-cli`: makes join links, and takes part in a call without a window.
+
+mod args;
+mod join;
+mod recorder;
+mod report;
+mod usage;
+mod viewer;
+
+use std::{io::Write as _, process::ExitCode};
+
+use clap::Parser as _;
+use quartet_proto::{JoinLink, LinkSecret};
+use tracing_subscriber::EnvFilter;
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match cli.command {
+        Command::New { server } => {
+            // From the thread's ChaCha generator, which the system seeds.
+            let secret = LinkSecret::from_bytes(rand::random());
+            let link = JoinLink { server, secret }.to_web_url();
+            match writeln!(std::io::stdout(), "{link}") {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            }
+        }
+        Command::Join(join) => join::run(*join),
+    }
+}

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use quartet_core::EncodedFrame;
-use quartet_media::{AudioInput, AudioOutput, VideoInput};
+use quartet_media::{AudioInput, AudioOutput, I420Frame, PcmFrame, VideoInput};
 use quartet_proto::{JoinLink, PeerId};
 use quartet_rtc::IceConfig;
 
@@ -24,6 +24,20 @@ pub enum TileId {
 pub trait TileSink: Send + Sync + fmt::Debug {
     /// The first is a key frame.
     fn picture(&self, frame: &EncodedFrame) -> bool;
+}
+
+/// Takes somebody's voice as it is mixed, on the thread of the speaker: may neither block nor take
+/// long.
+pub trait VoiceTap: Send + Sync + fmt::Debug {
+    /// The next 10 ms, silence included.
+    fn voice(&self, frame: &PcmFrame);
+}
+
+/// Takes the own pictures as the source gives them, on the encoder's thread: may neither block nor
+/// take long.
+pub trait CaptureTap: Send + Sync + fmt::Debug {
+    /// A picture that is about to be encoded.
+    fn captured(&self, frame: &I420Frame);
 }
 
 /// The devices or test sources in use; `None` is none.
@@ -72,6 +86,10 @@ pub enum Command {
     Detach(TileId),
     /// The viewer of a tile has lost its way: begin again with a key frame.
     Refresh(TileId),
+    /// Give somebody's voice to this as well, for a recording, until that person is gone.
+    TapVoice(PeerId, Arc<dyn VoiceTap>),
+    /// Give the own pictures to this as well, for a recording; `None` ends it.
+    TapCapture(Option<Arc<dyn CaptureTap>>),
     /// The machine's addresses may have changed: look for new paths.
     NetworkChanged,
 }

@@ -2,21 +2,9 @@
 
 use std::time::Duration;
 
+pub use quartet_core::session::Connection;
 use quartet_media::DeviceError;
 use quartet_proto::{ErrorCode, MediaState, PeerId, PeerInfo};
-
-/// How the connection to one person is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Connection {
-    /// For the first time.
-    Connecting,
-    /// Picture and voice can flow.
-    Connected,
-    /// It was lost and is being repaired.
-    Reconnecting,
-    /// Every try so far ended at its deadline; the next one comes.
-    Failed,
-}
 
 /// Somebody in the call.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,152 @@
+//! The command line.
+
+use std::{net::IpAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use quartet_engine::{IceConfig, IcePolicy};
+use quartet_proto::{IceServer, JoinLink, ServerUrl};
+
+/// A headless participant of Quartet calls, for automation and measuring.
+///
+/// Exit status: 0 left as asked, 1 could not join or was refused, 2 usage.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Prints the join link of a new room, alone, on stdout.
+    New {
+        /// The signalling server, such as http://127.0.0.1:8460.
+        #[arg(long, value_name = "URL", value_parser = ServerUrl::parse)]
+        server: ServerUrl,
+    },
+    /// Enters a room and prints what happens as JSON lines on stdout.
+    Join(Box<Join>),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Join {
+    /// The invitation.
+    #[arg(value_parser = JoinLink::parse)]
+    pub(crate) link: JoinLink,
+
+    /// What the others see beside the picture.
+    #[arg(long)]
+    pub(crate) name: String,
+
+    /// Pictures to send: none, pattern, camera[:ID] or FILE.y4m.
+    #[arg(long, default_value = "none", value_name = "none|pattern|camera|FILE.y4m")]
+    pub(crate) video: String,
+
+    /// Voice to send: none, tone[:HZ], mic[:ID] or FILE.wav. Only with `mic` are the others played
+    /// on the default speaker: a test needs none, and a person who speaks wants to hear.
+    #[arg(long, default_value = "none", value_name = "none|tone|tone:HZ|mic|FILE.wav")]
+    pub(crate) audio: String,
+
+    /// Leave this long after having joined; without it, stay until Ctrl-C or SIGTERM.
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) stay: Option<Duration>,
+
+    /// Print `stats` this often; without it, never.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) stats_every: Option<Duration>,
+
+    /// Write PEER.y4m, PEER.csv and PEER.wav of everybody, and self.csv, into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// STUN and TURN servers, beside those that the signalling server names. In USER and
+    /// CREDENTIAL, %XX stands for the byte XX.
+    #[arg(
+        long = "ice-server",
+        num_args = 1..,
+        value_name = "stun:HOST[:PORT] | turn:USER:CREDENTIAL@HOST[:PORT][?transport=udp|tcp]"
+    )]
+    ice_servers: Vec<IceServer>,
+
+    /// Which paths may be used; `relay`: through TURN servers only.
+    #[arg(long, value_enum, default_value_t = Policy::All)]
+    ice_policy: Policy,
+
+    /// The addresses of this machine to use; without it, all of them.
+    #[arg(long, value_name = "IP", num_args = 1..)]
+    bind: Vec<IpAddr>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Policy {
+    All,
+    Relay,
+}
+
+impl Join {
+    pub(crate) fn ice(&self) -> IceConfig {
+        IceConfig {
+            servers: self.ice_servers.clone(),
+            policy: match self.ice_policy {
+                Policy::All => IcePolicy::All,
+                Policy::Relay => IcePolicy::Relay,
+            },
+            bind: self.bind.clone(),
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "write a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|time| *time >= Duration::from_millis(10) && *time <= Duration::from_secs(604_800))
+        .ok_or_else(|| "between 0.01 seconds and a week".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: &str = "http://127.0.0.1:1/j#AAAAAAAAAAAAAAAAAAAAAA";
+
+    #[test]
+    fn the_whole_command_line_is_understood() {
+        let line = format!(
+            "quartet-cli join {LINK} --name Ann --video pattern --audio tone:440 --for 1.5 \
+             --stats-every 1 --record out --ice-server stun:stun.example.org \
+             turn:u:c@turn.example.org --ice-policy relay --bind 127.0.0.1 ::1"
+        );
+        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+        let Command::Join(join) = cli.command else { panic!("not a join") };
+        assert_eq!(join.name, "Ann");
+        assert_eq!(join.stay, Some(Duration::from_millis(1500)));
+        let ice = join.ice();
+        assert_eq!((ice.servers.len(), ice.bind.len()), (2, 2));
+        assert_eq!(ice.policy, IcePolicy::Relay);
+    }
+
+    #[test]
+    fn a_repeated_option_adds_to_the_list() {
+        let line = format!("quartet-cli join {LINK} --name A --bind 127.0.0.1 --bind ::1");
+        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+        let Command::Join(join) = cli.command else { panic!("not a join") };
+        assert_eq!(join.ice().bind.len(), 2);
+    }
+
+    #[test]
+    fn nonsense_is_a_usage_error() {
+        for line in [
+            "quartet-cli",
+            "quartet-cli join",
+            "quartet-cli join nonsense --name A",
+            "quartet-cli new --server ftp://example.org",
+            "quartet-cli new",
+        ] {
+            let error = Cli::try_parse_from(line.split_whitespace()).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+        let line = format!("quartet-cli join {LINK} --name A --for -1");
+        assert_eq!(Cli::try_parse_from(line.split_whitespace()).unwrap_err().exit_code(), 2);
+    }
+}

@@ -1,0 +1,353 @@
+//! `join`: one visit to a room, reported as JSON lines.
+
+use std::{
+    collections::HashMap,
+    future, io,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use quartet_devices::{parse_audio, parse_speaker, parse_video};
+use quartet_engine::{
+    Command, Connection, EndReason, Engine, EngineConfig, Event, EventReceiver, JoinRequest,
+    Selected, SourceKind, Stats,
+};
+use quartet_proto::PeerId;
+use tokio::time::{sleep_until, timeout};
+
+use crate::{
+    args::Join,
+    recorder::{CaptureRecorder, Recording},
+    report::{Printed, Printer, Report, StatsReport},
+    usage::usage,
+    viewer::Viewer,
+};
+
+const USAGE: u8 = 2;
+/// The server is tried again for a while before this; a script wants an answer all the same.
+const JOIN_DEADLINE: Duration = Duration::from_secs(20);
+/// Leaving is one message; the engine bounds what comes after it by itself.
+const LEAVE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Runs until the end of the visit.
+pub(crate) fn run(join: Join) -> ExitCode {
+    let selected = match select(&join) {
+        Ok(selected) => selected,
+        Err(reason) => return refuse(&reason),
+    };
+    let recording = match join.record.as_deref().map(Recording::new).transpose() {
+        Ok(recording) => recording,
+        Err(error) => return refuse(&format!("the folder for the recording: {error}")),
+    };
+    match take_part(join, selected, recording) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("quartet-cli: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn select(join: &Join) -> Result<Selected, String> {
+    let video = parse_video(&join.video).map_err(|error| format!("--video: {error}"))?;
+    let audio = parse_audio(&join.audio).map_err(|error| format!("--audio: {error}"))?;
+    let person_speaks = join.audio == "mic" || join.audio.starts_with("mic:");
+    let speaker = if person_speaks { "speaker" } else { "none" };
+    let speaker = parse_speaker(speaker).map_err(|error| error.to_string())?;
+    Ok(Selected { video, audio, speaker })
+}
+
+fn refuse(reason: &str) -> ExitCode {
+    eprintln!("quartet-cli: {reason}");
+    ExitCode::from(USAGE)
+}
+
+/// True when the room was entered, and left as asked.
+fn take_part(join: Join, selected: Selected, recording: Option<Recording>) -> io::Result<bool> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let (printer, printed) = Printer::start()?;
+    let good = runtime.block_on(async {
+        let end = end_signal()?;
+        let (engine, events) = Engine::start(EngineConfig::default());
+        let mut visit = Visit {
+            printer,
+            recording,
+            name: join.name.clone(),
+            viewers: HashMap::new(),
+            window: StatsWindow::default(),
+            joined: false,
+            failed: false,
+            engine,
+        };
+        visit.begin(&join, selected)?;
+        visit.follow(&join, events, end).await;
+        Ok(visit.finish().await)
+    });
+    Printed::wait(printed);
+    good
+}
+
+/// One visit to a room.
+struct Visit {
+    engine: Engine,
+    printer: Printer,
+    recording: Option<Recording>,
+    name: String,
+    viewers: HashMap<PeerId, Viewer>,
+    window: StatsWindow,
+    joined: bool,
+    failed: bool,
+}
+
+/// The engine's figures since the last report.
+#[derive(Default)]
+struct StatsWindow {
+    reports: Vec<Stats>,
+}
+
+impl Visit {
+    fn begin(&mut self, join: &Join, selected: Selected) -> io::Result<()> {
+        if let Some(recording) = &self.recording {
+            let tap = CaptureRecorder::create(recording)?;
+            self.engine.send(Command::TapCapture(Some(tap)));
+        }
+        self.engine.send(Command::Select(selected));
+        self.engine.send(Command::Join(JoinRequest {
+            link: join.link.clone(),
+            name: join.name.clone(),
+            ice: join.ice(),
+        }));
+        Ok(())
+    }
+
+    /// Until the end of the call, whoever ends it.
+    async fn follow(
+        &mut self,
+        join: &Join,
+        mut events: EventReceiver,
+        end: impl Future<Output = ()>,
+    ) {
+        tokio::pin!(end);
+        let mut leave_at = None;
+        let mut give_up_at = Some(Instant::now() + JOIN_DEADLINE);
+        let mut stats_at = None;
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(Event::Ended(reason)) => return self.ended(reason),
+                    Some(event) => {
+                        let joined = matches!(event, Event::Joined { .. });
+                        self.tell(event);
+                        if joined {
+                            let now = Instant::now();
+                            leave_at = join.stay.map(|stay| now + stay);
+                            stats_at = join.stats_every.map(|every| now + every);
+                            give_up_at = None;
+                        }
+                    }
+                    None => return,
+                },
+                () = &mut end => break,
+                () = at(leave_at) => break,
+                () = at(stats_at) => {
+                    stats_at = stats_at.zip(join.stats_every).map(|(at, every)| at + every);
+                    self.print_stats();
+                }
+                () = at(give_up_at) => {
+                    self.failed = true;
+                    self.printer.print(&Report::Error {
+                        code: "server_unreachable".to_owned(),
+                        message: "the server does not answer".to_owned(),
+                    });
+                    break;
+                }
+            }
+        }
+        self.engine.send(Command::Leave);
+        let leaving = async {
+            while let Some(event) = events.recv().await {
+                if let Event::Ended(reason) = event {
+                    return self.ended(reason);
+                }
+                self.tell(event);
+            }
+        };
+        if timeout(LEAVE_DEADLINE, leaving).await.is_err() {
+            tracing::error!("the engine did not leave in time");
+        }
+    }
+
+    /// Closes everything; true when all went as asked.
+    async fn finish(mut self) -> bool {
+        self.engine.shutdown().await;
+        self.viewers.drain().for_each(|(_, viewer)| viewer.stop());
+        self.joined && !self.failed
+    }
+
+    fn ended(&mut self, reason: EndReason) {
+        if let EndReason::Failed { code, message } = reason {
+            self.failed = true;
+            self.printer.print(&Report::Error { code: code.as_str(), message });
+        }
+        if self.joined {
+            self.printer.print(&Report::Left);
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        let report = match event {
+            Event::Joined { you } => {
+                self.joined = true;
+                Report::Joined { peer: you, name: self.name.clone() }
+            }
+            Event::PeerJoined(info) => {
+                self.watch(info.id);
+                Report::PeerJoined { peer: info.id, name: info.name }
+            }
+            Event::PeerLeft(info) => {
+                if let Some(viewer) = self.viewers.remove(&info.id) {
+                    viewer.stop();
+                }
+                Report::PeerLeft { peer: info.id, name: info.name }
+            }
+            Event::PeerMedia(peer, media) => {
+                if let Some(viewer) = self.viewers.get(&peer).filter(|_| media.camera_off) {
+                    viewer.pause();
+                }
+                return;
+            }
+            Event::PeerConnection(peer, connection) => {
+                Report::State { peer, state: state(connection) }
+            }
+            Event::Connected { peer, local, remote } => Report::Connected { peer, local, remote },
+            Event::FirstAudio(peer) => Report::FirstAudio { peer },
+            Event::SourceFailed(kind, error) => Report::Error {
+                code: match kind {
+                    SourceKind::Camera => "camera_failed",
+                    SourceKind::Microphone => "microphone_failed",
+                    SourceKind::Speaker => "speaker_failed",
+                }
+                .to_owned(),
+                message: error.to_string(),
+            },
+            Event::Signalling { online } => {
+                let code = if online { "server_back" } else { "server_lost" };
+                return tracing::warn!(code, "the signalling server");
+            }
+            Event::Error { code, message } => Report::Error { code: code.as_str(), message },
+            Event::Stats(stats) => return self.window.reports.push(stats),
+            // The viewer says when the first picture is decoded.
+            Event::FirstVideo(_)
+            | Event::SourceRunning(_)
+            | Event::Levels { .. }
+            | Event::Roster(_)
+            | Event::RosterUnknown
+            | Event::Ended(_) => return,
+        };
+        self.printer.print(&report);
+    }
+
+    fn watch(&mut self, peer: PeerId) {
+        let mut pictures = None;
+        if let Some(recording) = &self.recording {
+            match recording.voice(peer) {
+                Ok(tap) => self.engine.send(Command::TapVoice(peer, tap)),
+                Err(error) => tracing::error!(%error, "a voice is not recorded"),
+            }
+            match recording.pictures(peer) {
+                Ok(recorder) => pictures = Some(recorder),
+                Err(error) => tracing::error!(%error, "pictures are not recorded"),
+            }
+        }
+        let viewer = Viewer::start(peer, &self.engine, self.printer.clone(), pictures);
+        if let Some(old) = self.viewers.insert(peer, viewer) {
+            old.stop();
+        }
+    }
+
+    fn print_stats(&mut self) {
+        let mut stats = self.window.take();
+        for peer in &mut stats.peers {
+            // What counts as shown is what this program has decoded.
+            if let Some(viewer) = self.viewers.get(&peer.peer) {
+                peer.video_in = viewer.figures(peer.video_in.kbps);
+            }
+        }
+        let report = StatsReport::new(usage(), &stats.encode, &stats.peers);
+        self.printer.print(&Report::Stats(report));
+    }
+}
+
+impl StatsWindow {
+    /// The newest totals with the average of the rates; keeps the newest for a window that has none.
+    fn take(&mut self) -> Stats {
+        let Some(mut newest) = self.reports.last().cloned() else {
+            return Stats::default();
+        };
+        for (index, encode) in newest.encode.iter_mut().enumerate() {
+            let rates = self.reports.iter().filter_map(|stats| stats.encode.get(index));
+            (encode.fps, encode.kbps) = average(rates.map(|it| (it.fps, it.kbps)));
+        }
+        for peer in &mut newest.peers {
+            let id = peer.peer;
+            let reports = || {
+                self.reports.iter().filter_map(move |it| it.peers.iter().find(|it| it.peer == id))
+            };
+            let video_out = reports().map(|it| (it.video_out.fps, it.video_out.kbps));
+            (peer.video_out.fps, peer.video_out.kbps) = average(video_out);
+            let inward = reports().map(|it| (it.video_in.kbps, it.audio_in.kbps));
+            (peer.video_in.kbps, peer.audio_in.kbps) = average(inward);
+            (peer.audio_out.kbps, _) = average(reports().map(|it| (it.audio_out.kbps, 0.0)));
+        }
+        self.reports.drain(..self.reports.len() - 1);
+        newest
+    }
+}
+
+fn average(pairs: impl Iterator<Item = (f32, f32)>) -> (f32, f32) {
+    let (count, a, b) =
+        pairs.fold((0.0_f32, 0.0, 0.0), |(count, a, b), (x, y)| (count + 1.0, a + x, b + y));
+    (a / count.max(1.0), b / count.max(1.0))
+}
+
+fn state(connection: Connection) -> &'static str {
+    match connection {
+        Connection::Connecting => "connecting",
+        Connection::Connected => "connected",
+        Connection::Reconnecting => "reconnecting",
+        Connection::Failed => "failed",
+    }
+}
+
+/// Never, when there is no such moment.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment.into()).await,
+        None => future::pending().await,
+    }
+}
+
+/// Resolves at Ctrl-C, and where there is one at SIGTERM.
+#[cfg(unix)]
+fn end_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Resolves at Ctrl-C, and where there is one at SIGTERM.
+#[cfg(not(unix))]
+fn end_signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            future::pending::<()>().await;
+        }
+    })
+}

@@ -1,0 +1,269 @@
+//! The JSON lines on stdout.
+
+use std::{
+    io::{self, Write as _},
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use quartet_engine::{EncodeStats, PeerStats};
+use quartet_proto::PeerId;
+use serde::Serialize;
+
+use crate::usage::Usage;
+
+/// Lines that may wait for a slow reader; more are dropped, so that it never stops the call.
+const WAITING_LINES: usize = 1024;
+/// At the end, a reader gets this long to take what is left.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// One line; `t` is Unix seconds.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    t: f64,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+/// What is reported.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Report {
+    /// In the room, as `peer`.
+    Joined { peer: PeerId, name: String },
+    /// Somebody is in the room.
+    PeerJoined { peer: PeerId, name: String },
+    /// Somebody is gone.
+    PeerLeft { peer: PeerId, name: String },
+    /// A path was found; candidate types: host, srflx, prflx, relay.
+    Connected { peer: PeerId, local: String, remote: String },
+    /// The first voice packet is there.
+    FirstAudio { peer: PeerId },
+    /// The first picture is decoded.
+    FirstVideo { peer: PeerId },
+    /// connecting, connected, reconnecting, failed.
+    State { peer: PeerId, state: &'static str },
+    /// Figures.
+    Stats(StatsReport),
+    /// Something was refused or failed.
+    Error { code: String, message: String },
+    /// Out of the room.
+    Left,
+}
+
+/// Rates are averages since the last report.
+#[derive(Debug, Serialize)]
+pub(crate) struct StatsReport {
+    #[serde(flatten)]
+    usage: Usage,
+    encode: Vec<Encode>,
+    peers: Vec<Peer>,
+}
+
+#[derive(Debug, Serialize)]
+struct Encode {
+    width: u16,
+    height: u16,
+    fps: f64,
+    kbps: f64,
+    cpu_ms: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Peer {
+    peer: PeerId,
+    rtt_ms: Option<f64>,
+    video_in: VideoIn,
+    video_out: VideoOut,
+    audio_in: AudioIn,
+    audio_out: AudioOut,
+}
+
+#[derive(Debug, Serialize)]
+struct VideoIn {
+    width: u16,
+    height: u16,
+    fps: f64,
+    kbps: f64,
+    frames: u64,
+    freezes: u64,
+    freeze_ms: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct VideoOut {
+    width: u16,
+    height: u16,
+    fps: f64,
+    kbps: f64,
+    target_kbps: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct AudioIn {
+    kbps: f64,
+    packets: u64,
+    lost: u64,
+    concealed_ratio: f64,
+    delay_ms: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct AudioOut {
+    kbps: f64,
+    packets: u64,
+}
+
+impl StatsReport {
+    pub(crate) fn new(usage: Usage, encode: &[EncodeStats], peers: &[PeerStats]) -> Self {
+        let encode = encode.iter().map(|it| Encode {
+            width: it.width,
+            height: it.height,
+            fps: rounded(it.fps.into()),
+            kbps: rounded(it.kbps.into()),
+            cpu_ms: rounded(it.cpu_ms),
+        });
+        Self { usage, encode: encode.collect(), peers: peers.iter().map(Peer::from).collect() }
+    }
+}
+
+impl From<&PeerStats> for Peer {
+    fn from(stats: &PeerStats) -> Self {
+        let PeerStats { peer, rtt, video_in, video_out, audio_in, audio_out } = stats;
+        Self {
+            peer: *peer,
+            rtt_ms: rtt.map(milliseconds),
+            video_in: VideoIn {
+                width: video_in.width,
+                height: video_in.height,
+                fps: rounded(video_in.fps.into()),
+                kbps: rounded(video_in.kbps.into()),
+                frames: video_in.frames,
+                freezes: video_in.freezes,
+                freeze_ms: milliseconds(video_in.frozen),
+            },
+            video_out: VideoOut {
+                width: video_out.width,
+                height: video_out.height,
+                fps: rounded(video_out.fps.into()),
+                kbps: rounded(video_out.kbps.into()),
+                target_kbps: rounded(video_out.target_kbps.into()),
+            },
+            audio_in: AudioIn {
+                kbps: rounded(audio_in.kbps.into()),
+                packets: audio_in.packets,
+                lost: audio_in.lost,
+                concealed_ratio: rounded(audio_in.concealed_ratio.into()),
+                delay_ms: milliseconds(audio_in.delay),
+            },
+            audio_out: AudioOut {
+                kbps: rounded(audio_out.kbps.into()),
+                packets: audio_out.packets,
+            },
+        }
+    }
+}
+
+/// Prints on a thread of its own: a reader that does not read stops nothing but itself, and a
+/// closed stdout is no reason to fall over.
+#[derive(Debug, Clone)]
+pub(crate) struct Printer(SyncSender<String>);
+
+/// The end of the [`Printer`]'s thread.
+#[derive(Debug)]
+pub(crate) struct Printed(Receiver<()>);
+
+impl Printer {
+    pub(crate) fn start() -> io::Result<(Self, Printed)> {
+        let (sender, lines) = sync_channel::<String>(WAITING_LINES);
+        let (done, printed) = sync_channel::<()>(0);
+        std::thread::Builder::new().name("stdout".to_owned()).spawn(move || {
+            let _done = done;
+            let mut closed = false;
+            for line in lines {
+                let mut out = io::stdout().lock();
+                // One write, so that a line is never half there.
+                closed =
+                    closed || out.write_all(line.as_bytes()).and_then(|()| out.flush()).is_err();
+            }
+        })?;
+        Ok((Self(sender), Printed(printed)))
+    }
+
+    /// Prints with the present time; never waits.
+    pub(crate) fn print(&self, report: &Report) {
+        let t = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let t = t.as_micros() as f64 / 1e6;
+        match serde_json::to_string(&Line { t, report }) {
+            Ok(line) => match self.0.try_send(line + "\n") {
+                Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+                Err(TrySendError::Full(_)) => tracing::warn!("stdout is not read: a line is lost"),
+            },
+            Err(error) => tracing::error!(%error, "a line cannot be written"),
+        }
+    }
+}
+
+impl Printed {
+    /// Waits, for a bounded time, until everything is printed; every [`Printer`] must be gone.
+    pub(crate) fn wait(self) {
+        if self.0.recv_timeout(LAST_WORDS) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("stdout is not read: the last lines are lost");
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    rounded(time.as_secs_f64() * 1000.0)
+}
+
+/// A thousandth is as exact as anything here is; JSON has no NaN.
+fn rounded(value: f64) -> f64 {
+    if value.is_finite() { (value * 1000.0).round() / 1000.0 } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_its_time_and_its_event() {
+        let peer = PeerId::from_u64(1);
+        let report = Report::PeerJoined { peer, name: "Ann".to_owned() };
+        let line = serde_json::to_value(Line { t: 1.25, report: &report }).unwrap();
+        let expected = serde_json::json!({
+            "t": 1.25, "event": "peer_joined", "peer": "0000000000000001", "name": "Ann"
+        });
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn stats_have_every_field() {
+        let peer = PeerStats {
+            peer: PeerId::from_u64(1),
+            rtt: Some(Duration::from_micros(1500)),
+            video_in: quartet_engine::VideoInStats { fps: 29.970_001, ..Default::default() },
+            video_out: Default::default(),
+            audio_in: Default::default(),
+            audio_out: Default::default(),
+        };
+        let usage = Usage { cpu_s: Some(0.5), rss_mb: Some(20.0), threads: None };
+        let report = Report::Stats(StatsReport::new(usage, &[EncodeStats::default()], &[peer]));
+        let line = serde_json::to_value(Line { t: 2.0, report: &report }).unwrap();
+        let expected = serde_json::json!({
+            "t": 2.0, "event": "stats", "cpu_s": 0.5, "rss_mb": 20.0, "threads": null,
+            "encode": [{ "width": 0, "height": 0, "fps": 0.0, "kbps": 0.0, "cpu_ms": 0.0 }],
+            "peers": [{
+                "peer": "0000000000000001", "rtt_ms": 1.5,
+                "video_in": { "width": 0, "height": 0, "fps": 29.97, "kbps": 0.0, "frames": 0,
+                              "freezes": 0, "freeze_ms": 0.0 },
+                "video_out": { "width": 0, "height": 0, "fps": 0.0, "kbps": 0.0,
+                               "target_kbps": 0.0 },
+                "audio_in": { "kbps": 0.0, "packets": 0, "lost": 0, "concealed_ratio": 0.0,
+                              "delay_ms": 0.0 },
+                "audio_out": { "kbps": 0.0, "packets": 0 }
+            }]
+        });
+        assert_eq!(line, expected);
+    }
+}

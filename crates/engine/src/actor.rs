@@ -1,0 +1,270 @@
+//! The actor: one task that owns everything and handles one input after another.
+//!
+//! It is the only one who changes anything. Inputs by origin are in [`Input`]; beside them there
+//! are the time, through one `sleep_until`, and the end of an owned task. `call.rs` carries out what
+//! the session wants, `sources.rs` keeps the devices as they should be.
+
+mod call;
+mod sources;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use quartet_core::session::Input as SessionInput;
+use quartet_media::Mixer;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Command, EngineConfig, Event, FailureCode, Stats, TileId,
+    event_queue::EventSender,
+    fan_out::FanOut,
+    figures::EncodeMeter,
+    input::{Generation, Input, WatchNews},
+    tasks::{TaskId, Tasks},
+    watcher,
+};
+
+use call::Call;
+use sources::Sources;
+
+/// A meter that moves ten times a second looks alive.
+const LEVELS_INTERVAL: Duration = Duration::from_millis(100);
+/// Figures are for people to read.
+const STATS_INTERVAL: Duration = Duration::from_secs(1);
+/// Without anything to do, the actor still wakes this often; only to have one kind of deadline.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Actor {
+    config: EngineConfig,
+    inputs: mpsc::Sender<Input>,
+    events: EventSender,
+    cancel: CancellationToken,
+    tasks: Tasks,
+    generation: Generation,
+    fan_out: Arc<FanOut>,
+    mixer: Mixer,
+    sources: Sources,
+    encoding: EncodeMeter,
+    call: Option<Call>,
+    watch: Option<(Generation, CancellationToken)>,
+    levels_at: Instant,
+    stats_at: Instant,
+}
+
+impl Actor {
+    pub(crate) fn new(
+        config: EngineConfig,
+        inputs: mpsc::Sender<Input>,
+        events: EventSender,
+        cancel: CancellationToken,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            config,
+            inputs,
+            events,
+            cancel,
+            tasks: Tasks::default(),
+            generation: 0,
+            fan_out: Arc::default(),
+            mixer: Mixer::default(),
+            sources: Sources::default(),
+            encoding: EncodeMeter::new(now),
+            call: None,
+            watch: None,
+            levels_at: now,
+            stats_at: now,
+        }
+    }
+
+    /// Until the engine is shut down or its last handle is dropped.
+    pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
+        tracing::debug!("the engine runs");
+        let cancel = self.cancel.clone();
+        loop {
+            self.handle_timeouts(Instant::now());
+            let deadline = self.next_timeout();
+            // In this order: the last words of a task are heard before its end.
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => break,
+                Some(input) = inputs.recv() => self.handle(input),
+                task = self.tasks.ended() => self.task_ended(task),
+                () = tokio::time::sleep_until(deadline.into()) => {}
+            }
+        }
+        // Whoever waits for room in it is let go, so that its task can end.
+        drop(inputs);
+        self.leave();
+        self.stop_watching();
+        self.close_sources();
+        self.tasks.finish(self.config.shutdown_deadline).await;
+        tracing::debug!("the engine has ended");
+    }
+
+    fn handle(&mut self, input: Input) {
+        match input {
+            Input::Command(command) => self.obey(command),
+            Input::Socket(generation, news) => self.socket_news(generation, news),
+            Input::Watch(generation, news) => self.watch_news(generation, news),
+            Input::Link(peer, epoch, news) => self.link_news(peer, epoch, news),
+            Input::Device(kind, generation, news) => self.device_news(kind, generation, news),
+            Input::FirstAudio(peer) => self.say_of(peer, Event::FirstAudio),
+            Input::FirstVideo(peer) => self.say_of(peer, Event::FirstVideo),
+            Input::KeyFrameWanted => self.request_key_frame(),
+        }
+        self.settle();
+    }
+
+    fn obey(&mut self, command: Command) {
+        tracing::trace!(?command);
+        match command {
+            Command::Select(selected) => self.sources.selected = selected,
+            Command::Mute(muted) => self.mute(muted),
+            Command::CameraOff(off) => self.sources.camera_off = off,
+            Command::ProcessVoice(on) => self.process_voice(on),
+            Command::Watch(link) => {
+                self.stop_watching();
+                let generation = self.next_generation();
+                let cancel = self.cancel.child_token();
+                let inputs = self.inputs.clone();
+                let task = watcher::run(link, generation, inputs, cancel.clone());
+                self.tasks.spawn(TaskId::Watch(generation), task);
+                self.watch = Some((generation, cancel));
+            }
+            Command::Join(request) => {
+                self.stop_watching();
+                self.leave();
+                self.join(request);
+            }
+            Command::Leave => {
+                self.stop_watching();
+                self.leave();
+            }
+            Command::Attach(TileId::Own, sink) => {
+                self.fan_out.own_tile.attach(sink);
+                self.request_key_frame();
+            }
+            Command::Detach(TileId::Own) => self.fan_out.own_tile.detach(),
+            Command::Refresh(TileId::Own) => {
+                self.fan_out.own_tile.refresh();
+                self.request_key_frame();
+            }
+            Command::Attach(TileId::Peer(peer), sink) => {
+                if let Some(intake) = self.intake(peer) {
+                    intake.tile.attach(sink);
+                    intake.request_key_frame();
+                }
+            }
+            Command::Detach(TileId::Peer(peer)) => {
+                if let Some(intake) = self.intake(peer) {
+                    intake.tile.detach();
+                }
+            }
+            Command::Refresh(TileId::Peer(peer)) => {
+                if let Some(intake) = self.intake(peer) {
+                    intake.tile.refresh();
+                    intake.request_key_frame();
+                }
+            }
+            Command::TapVoice(peer, tap) => {
+                if let Some(intake) = self.intake(peer) {
+                    intake.tap(tap);
+                }
+            }
+            Command::TapCapture(tap) => self.sources.tap_capture(tap),
+            Command::NetworkChanged => self.tell_session(SessionInput::NetworkChanged),
+        }
+    }
+
+    /// Brings everything in line with what has just changed.
+    fn settle(&mut self) {
+        self.settle_sources();
+        self.announce_media();
+        self.carry_out();
+        // The call may have ended.
+        self.settle_sources();
+    }
+
+    fn task_ended(&mut self, task: TaskId) {
+        match task {
+            TaskId::Socket(generation) => self.socket_ended(generation),
+            TaskId::Link(peer, epoch) => self.link_ended(peer, epoch),
+            TaskId::Stop(kind) => self.sources.stopped(kind),
+            TaskId::Watch(_) => {}
+        }
+        self.settle();
+    }
+
+    fn handle_timeouts(&mut self, now: Instant) {
+        if self.call.as_ref().and_then(Call::timeout).is_some_and(|at| at <= now) {
+            self.session_timeout(now);
+            self.settle();
+        }
+        if self.levels_wanted() && self.levels_at <= now {
+            self.levels_at = now + LEVELS_INTERVAL;
+            self.say_levels();
+        }
+        if self.call.is_some() && self.stats_at <= now {
+            self.stats_at = now + STATS_INTERVAL;
+            self.say_stats(now);
+        }
+    }
+
+    fn next_timeout(&self) -> Instant {
+        let call = self.call.as_ref();
+        let timeouts = [
+            call.and_then(Call::timeout),
+            call.map(|_| self.stats_at),
+            self.levels_wanted().then_some(self.levels_at),
+        ];
+        timeouts.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + IDLE)
+    }
+
+    fn levels_wanted(&self) -> bool {
+        self.call.is_some() || self.sources.microphone_runs()
+    }
+
+    fn say_levels(&self) {
+        let peers = self.call.as_ref().map(Call::levels).unwrap_or_default();
+        self.events.send(Event::Levels { own: self.sources.own_level(), peers });
+    }
+
+    fn say_stats(&mut self, now: Instant) {
+        self.encoding.update(now, self.sources.encoder_stats().as_ref());
+        let encode = self.encoding.figures();
+        let peers = self.call.as_ref().map(Call::figures).unwrap_or_default();
+        let encode = if encode.width > 0 { vec![encode] } else { Vec::new() };
+        self.events.send(Event::Stats(Stats { encode, peers }));
+    }
+
+    fn watch_news(&mut self, generation: Generation, news: WatchNews) {
+        if self.watch.as_ref().is_none_or(|(current, _)| *current != generation) {
+            return;
+        }
+        self.events.send(match news {
+            WatchNews::Roster(peers) => Event::Roster(peers),
+            WatchNews::Unknown => Event::RosterUnknown,
+        });
+    }
+
+    fn stop_watching(&mut self) {
+        if let Some((_, cancel)) = self.watch.take() {
+            cancel.cancel();
+        }
+    }
+
+    fn next_generation(&mut self) -> Generation {
+        self.generation += 1;
+        self.generation
+    }
+
+    fn fail(&self, code: FailureCode, message: &str) {
+        self.events.send(Event::Error { code, message: message.to_owned() });
+    }
+}

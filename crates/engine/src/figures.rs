@@ -1,0 +1,217 @@
+//! Turns counters into the figures of [`crate::Stats`].
+
+use std::time::{Duration, Instant};
+
+use quartet_media::{Rung, VideoStats};
+use quartet_proto::PeerId;
+use quartet_rtc::LinkStats;
+
+use crate::{
+    AudioInStats, AudioOutStats, EncodeStats, PeerStats, VideoInStats, VideoOutStats,
+    intake::IntakeFigures,
+};
+
+/// Rates over less than this would say more about the moment of looking than about the stream.
+const SHORTEST_RATE: Duration = Duration::from_millis(500);
+
+/// A counter of somebody's who may begin again at 0 (a new link, a restarted camera).
+#[derive(Debug, Default)]
+struct Counter {
+    last: u64,
+    total: u64,
+}
+
+impl Counter {
+    /// Takes the present value; how much was added since the last one.
+    fn update(&mut self, value: u64) -> u64 {
+        let added = value.checked_sub(self.last).unwrap_or(value);
+        self.last = value;
+        self.total += added;
+        added
+    }
+}
+
+/// The figures of one peer.
+#[derive(Debug)]
+pub(crate) struct PeerMeter {
+    measured_at: Instant,
+    figures: PeerStats,
+    pictures: Counter,
+    video_in_bytes: Counter,
+    video_out_frames: Counter,
+    video_out_bytes: Counter,
+    voice_in_bytes: Counter,
+    voice_in_packets: Counter,
+    voice_in_lost: Counter,
+    voice_concealed: Counter,
+    voice_played: Counter,
+    voice_out_bytes: Counter,
+    voice_out_packets: Counter,
+}
+
+impl PeerMeter {
+    pub(crate) fn new(peer: PeerId, now: Instant) -> Self {
+        Self {
+            measured_at: now,
+            figures: PeerStats {
+                peer,
+                rtt: None,
+                video_in: VideoInStats::default(),
+                video_out: VideoOutStats::default(),
+                audio_in: AudioInStats::default(),
+                audio_out: AudioOutStats::default(),
+            },
+            pictures: Counter::default(),
+            video_in_bytes: Counter::default(),
+            video_out_frames: Counter::default(),
+            video_out_bytes: Counter::default(),
+            voice_in_bytes: Counter::default(),
+            voice_in_packets: Counter::default(),
+            voice_in_lost: Counter::default(),
+            voice_concealed: Counter::default(),
+            voice_played: Counter::default(),
+            voice_out_bytes: Counter::default(),
+            voice_out_packets: Counter::default(),
+        }
+    }
+
+    /// As of the last [`Self::update`].
+    pub(crate) fn figures(&self) -> &PeerStats {
+        &self.figures
+    }
+
+    /// The peer is not connected: nothing flows, the totals stay.
+    pub(crate) fn idle(&mut self) {
+        let figures = &mut self.figures;
+        figures.rtt = None;
+        (figures.video_in.fps, figures.video_in.kbps) = (0.0, 0.0);
+        (figures.video_out.fps, figures.video_out.kbps) = (0.0, 0.0);
+        (figures.audio_in.kbps, figures.audio_out.kbps) = (0.0, 0.0);
+    }
+
+    /// Takes the counters as they are now.
+    pub(crate) fn update(
+        &mut self,
+        now: Instant,
+        link: &LinkStats,
+        intake: &IntakeFigures,
+        encoder: &EncodeStats,
+        rung: &Rung,
+    ) {
+        let over = now.saturating_duration_since(self.measured_at);
+        if over < SHORTEST_RATE {
+            return;
+        }
+        self.measured_at = now;
+        let seconds = over.as_secs_f32();
+        let per_second = |count: u64| count as f32 / seconds;
+        let kbps = |bytes: u64| bytes as f32 * 8.0 / 1000.0 / seconds;
+
+        let voice = &intake.voice;
+        self.voice_in_packets.update(voice.packets);
+        self.voice_in_lost.update(voice.lost);
+        self.voice_concealed.update(micros(voice.concealed));
+        self.voice_played.update(micros(voice.played));
+        self.voice_out_packets.update(link.voice_out.packets);
+        let sends_pictures = encoder.width > 0;
+
+        self.figures.rtt = link.rtt;
+        self.figures.video_in = VideoInStats {
+            width: intake.width,
+            height: intake.height,
+            fps: per_second(self.pictures.update(intake.pictures.frames)),
+            kbps: kbps(self.video_in_bytes.update(link.video_in.bytes)),
+            frames: intake.pictures.frames,
+            freezes: intake.pictures.freezes,
+            frozen: intake.pictures.frozen,
+        };
+        self.figures.video_out = VideoOutStats {
+            width: encoder.width,
+            height: encoder.height,
+            fps: per_second(self.video_out_frames.update(link.video_out.frames)),
+            kbps: kbps(self.video_out_bytes.update(link.video_out.bytes)),
+            target_kbps: if sends_pictures { rung.bitrate_bps as f32 / 1000.0 } else { 0.0 },
+        };
+        self.figures.audio_in = AudioInStats {
+            kbps: kbps(self.voice_in_bytes.update(link.voice_in.bytes)),
+            packets: self.voice_in_packets.total,
+            lost: self.voice_in_lost.total,
+            concealed_ratio: ratio(self.voice_concealed.total, self.voice_played.total),
+            delay: voice.delay,
+        };
+        self.figures.audio_out = AudioOutStats {
+            kbps: kbps(self.voice_out_bytes.update(link.voice_out.bytes)),
+            packets: self.voice_out_packets.total,
+        };
+    }
+}
+
+/// The figures of the encoder, over however many runs of the camera.
+#[derive(Debug)]
+pub(crate) struct EncodeMeter {
+    measured_at: Instant,
+    figures: EncodeStats,
+    frames: Counter,
+    bytes: Counter,
+    cpu_us: Counter,
+}
+
+impl EncodeMeter {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            measured_at: now,
+            figures: EncodeStats::default(),
+            frames: Counter::default(),
+            bytes: Counter::default(),
+            cpu_us: Counter::default(),
+        }
+    }
+
+    /// As of the last [`Self::update`].
+    pub(crate) fn figures(&self) -> EncodeStats {
+        self.figures
+    }
+
+    /// Takes the counters as they are now; `None` while nothing is encoded.
+    pub(crate) fn update(&mut self, now: Instant, pipeline: Option<&VideoStats>) {
+        let seconds = now.saturating_duration_since(self.measured_at).as_secs_f32();
+        self.measured_at = now;
+        let Some(pipeline) = pipeline else {
+            self.figures = EncodeStats { cpu_ms: self.figures.cpu_ms, ..EncodeStats::default() };
+            return;
+        };
+        self.cpu_us.update(micros(pipeline.cpu));
+        let frames = self.frames.update(pipeline.frames);
+        let bytes = self.bytes.update(pipeline.bytes);
+        self.figures = EncodeStats {
+            width: pipeline.width,
+            height: pipeline.height,
+            fps: if seconds > 0.0 { frames as f32 / seconds } else { 0.0 },
+            kbps: if seconds > 0.0 { bytes as f32 * 8.0 / 1000.0 / seconds } else { 0.0 },
+            cpu_ms: self.cpu_us.total as f64 / 1000.0,
+        };
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn ratio(part: u64, whole: u64) -> f32 {
+    if whole == 0 { 0.0 } else { part as f32 / whole as f32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_go_on_over_a_new_link() {
+        let mut counter = Counter::default();
+        assert_eq!(counter.update(100), 100);
+        assert_eq!(counter.update(130), 30);
+        // The new link has counted 20 so far.
+        assert_eq!(counter.update(20), 20);
+        assert_eq!(counter.total, 150);
+    }
+}

@@ -1,0 +1,166 @@
+//! What comes from one peer, over however many links one after another.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Instant,
+};
+
+use parking_lot::Mutex;
+use quartet_core::{EncodedFrame, FreezeMeter, FreezeTotals, RtpPacket, VoiceStats};
+use quartet_media::VoiceReceiver;
+use quartet_proto::{Epoch, PeerId};
+use quartet_rtc::{Link, MediaSink};
+use tokio::sync::mpsc;
+
+use crate::{VoiceTap, input::Input, tile::Tile};
+
+/// What comes from one peer: pictures for its tile, voice for the mixer, and the count of both.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    peer: PeerId,
+    inputs: mpsc::Sender<Input>,
+    pub(crate) tile: Tile,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What an older link still delivers is dropped.
+    epoch: Epoch,
+    /// Weak: the link owns its sink, which is this.
+    link: Weak<Link>,
+    voice: Option<VoiceReceiver>,
+    tap: Option<Arc<dyn VoiceTap>>,
+    meter: FreezeMeter,
+    width: u16,
+    height: u16,
+    heard: bool,
+    seen: bool,
+}
+
+/// What an [`Intake`] has counted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct IntakeFigures {
+    pub(crate) width: u16,
+    pub(crate) height: u16,
+    pub(crate) pictures: FreezeTotals,
+    /// Of the present link's voice.
+    pub(crate) voice: VoiceStats,
+}
+
+impl Intake {
+    pub(crate) fn new(peer: PeerId, inputs: mpsc::Sender<Input>) -> Self {
+        Self { peer, inputs, tile: Tile::default(), state: Mutex::default() }
+    }
+
+    /// A new link: a new voice stream, and pictures that begin anew.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        epoch: Epoch,
+        voice: Option<VoiceReceiver>,
+    ) -> Arc<LinkIntake> {
+        let mut state = self.state.lock();
+        if let Some(voice) = &voice {
+            voice.set_tap(state.tap.clone().map(boxed));
+        }
+        state.epoch = epoch;
+        state.link = Weak::new();
+        state.voice = voice;
+        state.meter.pause(Instant::now());
+        drop(state);
+        self.tile.refresh();
+        Arc::new(LinkIntake { intake: Arc::clone(self), epoch })
+    }
+
+    /// The link of `epoch` can be asked for key frames from now on.
+    pub(crate) fn opened(&self, epoch: Epoch, link: &Arc<Link>) {
+        let mut state = self.state.lock();
+        if state.epoch == epoch {
+            state.link = Arc::downgrade(link);
+        }
+    }
+
+    /// The link is gone; what it still delivers is dropped.
+    pub(crate) fn end(&self) {
+        let mut state = self.state.lock();
+        state.link = Weak::new();
+        state.voice = None;
+        state.meter.pause(Instant::now());
+    }
+
+    /// The peer sends no pictures for now, by its own choice.
+    pub(crate) fn pause_pictures(&self) {
+        self.state.lock().meter.pause(Instant::now());
+    }
+
+    pub(crate) fn tap(&self, tap: Arc<dyn VoiceTap>) {
+        let mut state = self.state.lock();
+        if let Some(voice) = &state.voice {
+            voice.set_tap(Some(boxed(Arc::clone(&tap))));
+        }
+        state.tap = Some(tap);
+    }
+
+    pub(crate) fn request_key_frame(&self) {
+        let link = self.state.lock().link.upgrade();
+        if let Some(link) = link {
+            link.request_key_frame();
+        }
+    }
+
+    /// Loudness of the voice, 0..=1.
+    pub(crate) fn level(&self) -> f32 {
+        self.state.lock().voice.as_ref().map_or(0.0, VoiceReceiver::level)
+    }
+
+    pub(crate) fn figures(&self) -> IntakeFigures {
+        let state = self.state.lock();
+        IntakeFigures {
+            width: state.width,
+            height: state.height,
+            pictures: state.meter.totals(Instant::now()),
+            voice: state.voice.as_ref().map(VoiceReceiver::stats).unwrap_or_default(),
+        }
+    }
+}
+
+/// The end of one link in an [`Intake`].
+#[derive(Debug)]
+pub(crate) struct LinkIntake {
+    intake: Arc<Intake>,
+    epoch: Epoch,
+}
+
+impl MediaSink for LinkIntake {
+    fn voice(&self, packet: RtpPacket) {
+        let Intake { peer, inputs, state, .. } = &*self.intake;
+        let mut state = state.lock();
+        if state.epoch != self.epoch {
+            return;
+        }
+        if let Some(voice) = &state.voice {
+            voice.push(packet);
+            // Sent again with the next packet when the actor has no room for it now.
+            state.heard = state.heard || inputs.try_send(Input::FirstAudio(*peer)).is_ok();
+        }
+    }
+
+    fn picture(&self, frame: EncodedFrame) {
+        let Intake { peer, inputs, tile, state } = &*self.intake;
+        let mut state = state.lock();
+        if state.epoch != self.epoch {
+            return;
+        }
+        state.meter.shown(Instant::now());
+        (state.width, state.height) = (frame.width, frame.height);
+        state.seen = state.seen || inputs.try_send(Input::FirstVideo(*peer)).is_ok();
+        drop(state);
+        if tile.show(&frame) {
+            self.intake.request_key_frame();
+        }
+    }
+}
+
+fn boxed(tap: Arc<dyn VoiceTap>) -> quartet_media::VoiceTap {
+    Box::new(move |frame| tap.voice(frame))
+}

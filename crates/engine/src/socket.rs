@@ -1,0 +1,170 @@
+//! The signalling socket: JSON messages over one WebSocket, every wait bounded.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use quartet_proto::{
+    ClientMessage, ServerMessage, ServerUrl,
+    limits::{MAX_MESSAGE_BYTES, SILENCE_LIMIT},
+};
+use tokio::{
+    net::TcpStream,
+    sync::mpsc,
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    tungstenite::{self, Message, protocol::WebSocketConfig},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::input::{Generation, Input, SocketNews};
+
+/// Name lookup, TCP, TLS and the upgrade together: five round trips of a bad mobile network.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(8);
+/// A server that takes nothing for this long is gone, as is one that says nothing.
+const SEND_DEADLINE: Duration = SILENCE_LIMIT;
+/// What is left to say at the end (`leave`) may take this long.
+const FLUSH_DEADLINE: Duration = Duration::from_millis(500);
+/// Messages that wait to be sent: four peers' offers and candidates several times over. A server
+/// that lets more pile up is treated as gone.
+pub(crate) const OUTGOING_QUEUE: usize = 256;
+
+/// Why a socket is of no use (any more). Without addresses, for logs.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SocketError {
+    #[error("{0} took too long")]
+    Deadline(&'static str),
+    #[error("the server closed the connection")]
+    Closed,
+    #[error("the connection failed: {0}")]
+    Failed(&'static str),
+}
+
+/// What came from the server.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    Message(ServerMessage),
+    /// It is not a message of this protocol.
+    Unreadable,
+}
+
+/// A connected WebSocket.
+#[derive(Debug)]
+pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    pub(crate) async fn connect(server: &ServerUrl) -> Result<Self, SocketError> {
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(MAX_MESSAGE_BYTES))
+            .max_frame_size(Some(MAX_MESSAGE_BYTES));
+        let connecting = connect_async_with_config(server.websocket(), Some(config), true);
+        match timeout(CONNECT_DEADLINE, connecting).await {
+            Ok(Ok((stream, _response))) => Ok(Self(stream)),
+            Ok(Err(error)) => Err(describe(&error)),
+            Err(_) => Err(SocketError::Deadline("connecting")),
+        }
+    }
+
+    pub(crate) async fn send(&mut self, message: &ClientMessage) -> Result<(), SocketError> {
+        // The types are plain: strings, numbers and lists always have a JSON form.
+        let text = serde_json::to_string(message).map_err(|_| SocketError::Failed("encoding"))?;
+        match timeout(SEND_DEADLINE, self.0.send(Message::text(text))).await {
+            Ok(result) => result.map_err(|error| describe(&error)),
+            Err(_) => Err(SocketError::Deadline("sending")),
+        }
+    }
+
+    /// What comes next. Cancelling it loses nothing.
+    pub(crate) async fn next(&mut self) -> Result<Incoming, SocketError> {
+        loop {
+            match self.0.next().await {
+                Some(Ok(Message::Text(text))) => {
+                    return Ok(
+                        serde_json::from_str(&text).map_or(Incoming::Unreadable, Incoming::Message)
+                    );
+                }
+                Some(Ok(Message::Binary(_))) => return Ok(Incoming::Unreadable),
+                // Answered below; our own heartbeat is a message.
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Close(_))) | None => return Err(SocketError::Closed),
+                Some(Err(error)) => return Err(describe(&error)),
+            }
+        }
+    }
+
+    async fn close(mut self) {
+        let _ = self.0.close(None).await;
+        // Until the server has closed too: what was sent last may else be lost to a reset.
+        while let Some(Ok(_)) = self.0.next().await {}
+    }
+}
+
+/// The task of a call's socket: connects, then carries messages both ways until the server is gone
+/// or `outgoing` is closed; what was put in there before is still sent.
+///
+/// `hang_up` ends the wait for the connection.
+pub(crate) async fn run(
+    server: ServerUrl,
+    generation: Generation,
+    mut outgoing: mpsc::Receiver<ClientMessage>,
+    inputs: mpsc::Sender<Input>,
+    hang_up: CancellationToken,
+) {
+    let connected = tokio::select! {
+        () = hang_up.cancelled() => return,
+        connected = Socket::connect(&server) => connected,
+    };
+    let mut socket = match connected {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::warn!(%error, "the signalling server is not reached");
+            return;
+        }
+    };
+    let say = async |news| inputs.send(Input::Socket(generation, news)).await;
+    // A closed input queue is the engine's end: what is left to send still goes out.
+    let _ = say(SocketNews::Opened).await;
+    let mut warned = false;
+    let error = loop {
+        tokio::select! {
+            message = outgoing.recv() => match message {
+                Some(message) => {
+                    if let Err(error) = socket.send(&message).await {
+                        break error;
+                    }
+                }
+                None => {
+                    let _ = timeout_at(Instant::now() + FLUSH_DEADLINE, socket.close()).await;
+                    return;
+                }
+            },
+            incoming = socket.next() => match incoming {
+                Ok(Incoming::Message(message)) => {
+                    let _ = say(SocketNews::Message(message)).await;
+                }
+                Ok(Incoming::Unreadable) if !warned => {
+                    warned = true;
+                    let _ = say(SocketNews::Unreadable).await;
+                }
+                Ok(Incoming::Unreadable) => {}
+                Err(error) => break error,
+            },
+        }
+    };
+    tracing::warn!(%error, "the signalling connection is gone");
+}
+
+/// The kind of error; its own text may name addresses.
+fn describe(error: &tungstenite::Error) -> SocketError {
+    use tungstenite::Error;
+    match error {
+        Error::ConnectionClosed | Error::AlreadyClosed => SocketError::Closed,
+        Error::Io(_) => SocketError::Failed("the network"),
+        Error::Tls(_) => SocketError::Failed("the server's certificate"),
+        Error::Capacity(_) => SocketError::Failed("a message was too large"),
+        Error::Http(_) | Error::HttpFormat(_) => SocketError::Failed("this is no Quartet server"),
+        Error::Url(_) => SocketError::Failed("the server's address"),
+        _ => SocketError::Failed("the server broke the WebSocket protocol"),
+    }
+}

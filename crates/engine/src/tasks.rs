@@ -1,0 +1,87 @@
+//! The tasks that the actor owns: each has a name, none is detached.
+
+use std::{collections::HashMap, fmt, future, time::Duration};
+
+use quartet_proto::{Epoch, PeerId};
+use tokio::task::{Id, JoinSet};
+
+use crate::{SourceKind, input::Generation};
+
+/// Which task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TaskId {
+    /// The signalling socket of a call.
+    Socket(Generation),
+    /// The watcher of a room.
+    Watch(Generation),
+    /// The connection to a peer.
+    Link(PeerId, Epoch),
+    /// The end of a device, on a thread for blocking work.
+    Stop(SourceKind),
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(generation) => write!(f, "signalling socket {generation}"),
+            Self::Watch(generation) => write!(f, "room watcher {generation}"),
+            Self::Link(peer, epoch) => write!(f, "link to {peer}, epoch {epoch}"),
+            Self::Stop(kind) => write!(f, "end of the {kind:?}"),
+        }
+    }
+}
+
+/// The tasks that the actor owns.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks {
+    set: JoinSet<()>,
+    ids: HashMap<Id, TaskId>,
+}
+
+impl Tasks {
+    pub(crate) fn spawn(&mut self, id: TaskId, task: impl Future<Output = ()> + Send + 'static) {
+        let handle = self.set.spawn(task);
+        self.ids.insert(handle.id(), id);
+    }
+
+    pub(crate) fn spawn_blocking(&mut self, id: TaskId, task: impl FnOnce() + Send + 'static) {
+        let handle = self.set.spawn_blocking(task);
+        self.ids.insert(handle.id(), id);
+    }
+
+    /// The next task that ends; waits for ever while there is none. Cancelling it loses nothing.
+    pub(crate) async fn ended(&mut self) -> TaskId {
+        loop {
+            let id = match self.set.join_next_with_id().await {
+                None => future::pending().await,
+                Some(Ok((id, ()))) => id,
+                Some(Err(error)) => {
+                    if error.is_panic() {
+                        let task = self.ids.get(&error.id()).map(TaskId::to_string);
+                        tracing::error!(task, "a task panicked");
+                    }
+                    error.id()
+                }
+            };
+            if let Some(id) = self.ids.remove(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// Waits until all have ended, at most for `deadline`; then names the others in the log and
+    /// aborts them. (A thread for blocking work cannot be aborted: it is only named.)
+    pub(crate) async fn finish(mut self, deadline: Duration) {
+        let all = async {
+            while !self.set.is_empty() {
+                self.ended().await;
+            }
+        };
+        if tokio::time::timeout(deadline, all).await.is_err() {
+            for id in self.ids.values() {
+                tracing::error!(task = %id, "still running after the deadline");
+            }
+            self.set.abort_all();
+        }
+    }
+}
