@@ -4,10 +4,29 @@
 //! [`LinkAction`]s and says what happens through [`LinkEvent`]s; media goes past those, through
 //! [`Link::send_video`], [`Link::send_voice`] and a [`MediaSink`].
 //!
+//! What of `webrtc` 0.21.1 is worked round here, and where:
+//! - its NACK generator never learns what a retransmission (RTX) brought and asks without end, its
+//!   responder answers every repetition: `interceptor` has its own pair;
+//! - a PLI does not reach the application: `interceptor::key_frame_tap`;
+//! - a wildcard address does not fall back to the loopback, and an unresolvable server name stops
+//!   the driver of the connection: `peer::addresses`, `peer::servers`;
+//! - an answer may allow more than its offer, and an offer that restarts ICE carries the candidates
+//!   of the previous generation: `sdp`;
+//! - a remote TCP candidate makes it open a connection to wherever the peer says: `candidate`;
+//! - an error's text may hold addresses, SDP or a whole packet: `error` keeps its name only. The
+//!   library also logs such texts itself (`log`, targets `webrtc` and `rtc`): keep those targets off.
+//!
 //! [`LinkAction`]: quartet_core::LinkAction
 //! [`LinkEvent`]: quartet_core::LinkEvent
 
+mod arrivals;
+mod candidate;
+mod error;
+mod interceptor;
+mod key_frame_requests;
 mod link;
+mod peer;
+mod sdp;
 mod types;
 
 pub use link::Link;

@@ -1,58 +1,178 @@
 //! The handle of a link.
 
-use std::sync::Arc;
+mod actor;
+mod counters;
+mod media_queue;
+mod receiver;
+mod sender;
+mod stats;
+
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use quartet_core::{EncodedFrame, LinkAction, LinkEvent};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    task::AbortHandle,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use webrtc::peer_connection::PeerConnection;
 
-use crate::{LinkConfig, LinkError, LinkStats, MediaSink};
+use self::{
+    actor::Actor,
+    counters::Counters,
+    media_queue::{MediaQueue, Voice},
+};
+use crate::{LinkConfig, LinkError, LinkStats, MediaSink, peer::Peer};
+
+/// Actions that wait; a restart makes one description and a few dozen candidates.
+const MAX_ACTIONS: usize = 256;
+/// How long [`Link::close`] waits.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// A connection to one peer.
 ///
 /// Everything but [`Link::open`], [`Link::stats`] and [`Link::close`] returns at once. Dropping a
 /// link closes it too, without waiting for it.
-#[derive(Debug)]
 pub struct Link {
-    _events: mpsc::Sender<LinkEvent>,
+    actions: mpsc::Sender<LinkAction>,
+    /// More actions came than could be kept.
+    overflow: Arc<Notify>,
+    queue: Arc<MediaQueue>,
+    counters: Arc<Counters>,
+    /// A key frame of ours is wanted…
+    key_frame_wanted: Arc<Notify>,
+    /// …and one of the peer's.
+    key_frame_requested: Arc<Notify>,
+    connection: Arc<dyn PeerConnection>,
+    cancel: CancellationToken,
+    ended: watch::Receiver<bool>,
+    task: AbortHandle,
 }
 
 impl Link {
-    /// Binds the sockets and starts the tasks; says nothing to the peer yet.
+    /// Binds the sockets and starts the tasks; says nothing to the peer yet. Waits for the names of
+    /// servers, at most 1 s.
     ///
     /// # Errors
     ///
     /// When no socket can be bound, or the configuration is refused.
-    #[allow(clippy::unused_async)]
     pub async fn open(
-        _config: LinkConfig,
-        _sink: Arc<dyn MediaSink>,
+        config: LinkConfig,
+        sink: Arc<dyn MediaSink>,
         events: mpsc::Sender<LinkEvent>,
     ) -> Result<Self, LinkError> {
-        Ok(Self { _events: events })
+        let (peer, signals) = Peer::open(&config.ice).await?;
+        let (actions, actions_end) = mpsc::channel(MAX_ACTIONS);
+        let (ended, ended_end) = watch::channel(false);
+        let connection = Arc::clone(&peer.connection);
+        let overflow = Arc::new(Notify::new());
+        let queue = Arc::new(MediaQueue::default());
+        let counters = Arc::new(Counters::default());
+        let key_frame_wanted = Arc::clone(&signals.key_frame_wanted);
+        let key_frame_requested = Arc::new(Notify::new());
+        let cancel = CancellationToken::new();
+        let actor = Actor::new(actor::Parts {
+            role: config.role,
+            peer,
+            signals,
+            actions: actions_end,
+            overflow: Arc::clone(&overflow),
+            events,
+            sink,
+            queue: Arc::clone(&queue),
+            counters: Arc::clone(&counters),
+            key_frame_requested: Arc::clone(&key_frame_requested),
+            cancel: cancel.clone(),
+        });
+        let task = tokio::spawn(async move {
+            actor::supervise(actor).await;
+            ended.send_replace(true);
+        });
+        Ok(Self {
+            actions,
+            overflow,
+            queue,
+            counters,
+            key_frame_wanted,
+            key_frame_requested,
+            connection,
+            cancel,
+            ended: ended_end,
+            task: task.abort_handle(),
+        })
     }
 
-    /// Queues an action; they are carried out in order.
-    pub fn act(&self, _action: LinkAction) {}
+    /// Queues an action; they are carried out in order. When the queue is full a candidate is
+    /// dropped, and anything else breaks the link.
+    pub fn act(&self, action: LinkAction) {
+        match self.actions.try_send(action) {
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+            Err(mpsc::error::TrySendError::Full(LinkAction::Candidate(_))) => {
+                tracing::warn!("a link is behind: a candidate is dropped");
+            }
+            Err(mpsc::error::TrySendError::Full(_)) => self.overflow.notify_one(),
+        }
+    }
 
     /// Queues a picture. When the queue is full it drops pictures until the next key frame, and
-    /// asks for that with [`LinkEvent::KeyFrameWanted`].
-    pub fn send_video(&self, _frame: &EncodedFrame) {}
+    /// asks for that with [`LinkEvent::KeyFrameWanted`]. Before the link is connected it drops all
+    /// of them, and asks for a key frame as soon as it is.
+    pub fn send_video(&self, frame: &EncodedFrame) {
+        if self.queue.push_video(frame) {
+            self.key_frame_wanted.notify_one();
+        }
+    }
 
     /// Queues an Opus packet, whose timestamp counts [`quartet_core::SAMPLE_RATE`]; when the queue
     /// is full the oldest goes.
-    pub fn send_voice(&self, _timestamp: u32, _payload: Bytes) {}
+    pub fn send_voice(&self, timestamp: u32, payload: Bytes) {
+        self.queue.push_voice(Voice { timestamp, payload });
+    }
 
-    /// Asks the peer for a key frame (PLI, RFC 4585 §6.3.1), at most once in 300 ms.
-    pub fn request_key_frame(&self) {}
+    /// Asks the peer for a key frame (PLI, RFC 4585 §6.3.1), at most once in 300 ms, until one
+    /// comes.
+    pub fn request_key_frame(&self) {
+        self.key_frame_requested.notify_one();
+    }
 
-    /// The counters and the path; empty after the end.
-    #[allow(clippy::unused_async)]
+    /// The counters and the path; after the end the counters only.
     pub async fn stats(&self) -> LinkStats {
-        LinkStats::default()
+        let mut stats = LinkStats {
+            video_in: self.counters.video_in.read(),
+            video_out: self.counters.video_out.read(),
+            voice_in: self.counters.voice_in.read(),
+            voice_out: self.counters.voice_out.read(),
+            ..LinkStats::default()
+        };
+        stats.video_out.frames_dropped = self.queue.frames_dropped();
+        if !*self.ended.borrow() {
+            stats::add_path(&mut stats, &*self.connection).await;
+        }
+        stats
     }
 
     /// Closes the connection and waits, at most 2 s, until nothing of it runs any more.
-    #[allow(clippy::unused_async)]
-    pub async fn close(&self) {}
+    pub async fn close(&self) {
+        self.cancel.cancel();
+        let mut ended = self.ended.clone();
+        // The channel closes without a word only when the task was aborted: then it has ended too.
+        if timeout(CLOSE_DEADLINE, ended.wait_for(|ended| *ended)).await.is_err() {
+            tracing::warn!("a link has not ended in time and is aborted");
+            self.task.abort();
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("ended", &*self.ended.borrow()).finish_non_exhaustive()
+    }
 }

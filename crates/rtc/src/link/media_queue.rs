@@ -1,0 +1,213 @@
+//! What waits to be sent: bounded, voice before picture.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use quartet_core::EncodedFrame;
+use tokio::sync::Notify;
+
+/// Voice packets that wait: half a second of 20 ms each. When there are more, the oldest is the
+/// least worth.
+const MAX_VOICE: usize = 25;
+/// Pictures that wait: a quarter of a second at 30 a second. When there are more, what comes next
+/// is dropped until a key frame, for a picture without its predecessors is worth nothing.
+const MAX_VIDEO: usize = 8;
+
+/// An Opus packet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Voice {
+    /// Ticks of [`quartet_core::SAMPLE_RATE`].
+    pub(super) timestamp: u32,
+    pub(super) payload: Bytes,
+}
+
+/// The next thing to send.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Media {
+    Voice(Voice),
+    Video(EncodedFrame),
+}
+
+/// Filled by anyone, emptied by the sending task; nobody waits for anybody.
+#[derive(Debug, Default)]
+pub(super) struct MediaQueue {
+    waiting: Mutex<Waiting>,
+    filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    open: bool,
+    voice: VecDeque<Voice>,
+    video: VecDeque<EncodedFrame>,
+    /// Pictures are dropped until the next key frame.
+    skipping: bool,
+    frames_dropped: u64,
+}
+
+impl MediaQueue {
+    /// From now on media is taken, beginning with a key frame; or no longer, and what waits is
+    /// forgotten.
+    pub(super) fn set_open(&self, open: bool) {
+        let mut waiting = self.waiting.lock();
+        if waiting.open != open {
+            *waiting = Waiting {
+                open,
+                skipping: true,
+                frames_dropped: waiting.frames_dropped,
+                ..Waiting::default()
+            };
+        }
+    }
+
+    /// Takes a voice packet; the oldest goes when there are too many.
+    pub(super) fn push_voice(&self, voice: Voice) {
+        let mut waiting = self.waiting.lock();
+        if !waiting.open {
+            return;
+        }
+        if waiting.voice.len() == MAX_VOICE {
+            waiting.voice.pop_front();
+        }
+        waiting.voice.push_back(voice);
+        drop(waiting);
+        self.filled.notify_one();
+    }
+
+    /// Takes a picture, or drops it; true when a key frame is wanted because of that.
+    pub(super) fn push_video(&self, frame: &EncodedFrame) -> bool {
+        let mut waiting = self.waiting.lock();
+        if !waiting.open {
+            return false;
+        }
+        if frame.key && waiting.video.len() == MAX_VIDEO {
+            // With a new beginning, what waits is not needed any more.
+            waiting.frames_dropped += waiting.video.len() as u64;
+            waiting.video.clear();
+        }
+        if frame.key {
+            waiting.skipping = false;
+        } else if waiting.skipping || waiting.video.len() == MAX_VIDEO {
+            waiting.frames_dropped += 1;
+            return !std::mem::replace(&mut waiting.skipping, true);
+        }
+        waiting.video.push_back(frame.clone());
+        drop(waiting);
+        self.filled.notify_one();
+        false
+    }
+
+    /// The next thing to send, if there is any.
+    pub(super) fn pop(&self) -> Option<Media> {
+        let mut waiting = self.waiting.lock();
+        match waiting.voice.pop_front() {
+            Some(voice) => Some(Media::Voice(voice)),
+            None => waiting.video.pop_front().map(Media::Video),
+        }
+    }
+
+    /// The next voice packet, if there is any: for between the packets of a picture.
+    pub(super) fn pop_voice(&self) -> Option<Voice> {
+        self.waiting.lock().voice.pop_front()
+    }
+
+    /// Waits until something has come since the last call.
+    pub(super) async fn filled(&self) {
+        self.filled.notified().await;
+    }
+
+    /// Pictures dropped for want of room, or of a key frame.
+    pub(super) fn frames_dropped(&self) -> u64 {
+        self.waiting.lock().frames_dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(timestamp: u32, key: bool) -> EncodedFrame {
+        EncodedFrame { data: Bytes::from_static(b"x"), key, width: 2, height: 2, timestamp }
+    }
+
+    fn voice(timestamp: u32) -> Voice {
+        Voice { timestamp, payload: Bytes::from_static(b"x") }
+    }
+
+    fn open() -> MediaQueue {
+        let queue = MediaQueue::default();
+        queue.set_open(true);
+        queue
+    }
+
+    fn drain_video(queue: &MediaQueue) -> Vec<u32> {
+        std::iter::from_fn(|| queue.pop())
+            .filter_map(|media| match media {
+                Media::Video(frame) => Some(frame.timestamp),
+                Media::Voice(_) => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn nothing_is_kept_before_the_connection() {
+        let queue = MediaQueue::default();
+        assert!(!queue.push_video(&frame(0, true)));
+        queue.push_voice(voice(0));
+        queue.set_open(true);
+        assert_eq!(queue.pop(), None);
+    }
+
+    #[test]
+    fn pictures_begin_with_a_key_frame() {
+        let queue = open();
+        assert!(!queue.push_video(&frame(1, false)));
+        queue.push_video(&frame(2, true));
+        queue.push_video(&frame(3, false));
+        assert_eq!(drain_video(&queue), [2, 3]);
+    }
+
+    #[test]
+    fn voice_goes_first() {
+        let queue = open();
+        queue.push_video(&frame(1, true));
+        queue.push_voice(voice(2));
+        assert_eq!(queue.pop(), Some(Media::Voice(voice(2))));
+        assert_eq!(queue.pop(), Some(Media::Video(frame(1, true))));
+    }
+
+    #[test]
+    fn the_oldest_voice_goes() {
+        let queue = open();
+        for timestamp in 0..MAX_VOICE as u32 + 2 {
+            queue.push_voice(voice(timestamp));
+        }
+        assert_eq!(queue.pop_voice(), Some(voice(2)));
+    }
+
+    #[test]
+    fn a_full_queue_drops_pictures_until_a_key_frame_and_says_so_once() {
+        let queue = open();
+        queue.push_video(&frame(0, true));
+        let wanted: Vec<_> = (1..20).filter(|t| queue.push_video(&frame(*t, false))).collect();
+        assert_eq!(wanted, [MAX_VIDEO as u32]);
+        assert_eq!(queue.frames_dropped(), 20 - MAX_VIDEO as u64);
+        assert_eq!(drain_video(&queue), Vec::from_iter(0..MAX_VIDEO as u32));
+        queue.push_video(&frame(20, false));
+        queue.push_video(&frame(21, true));
+        queue.push_video(&frame(22, false));
+        assert_eq!(drain_video(&queue), [21, 22]);
+    }
+
+    #[test]
+    fn a_key_frame_takes_the_place_of_what_waits() {
+        let queue = open();
+        queue.push_video(&frame(0, true));
+        for timestamp in 1..MAX_VIDEO as u32 {
+            queue.push_video(&frame(timestamp, false));
+        }
+        assert!(!queue.push_video(&frame(100, true)));
+        assert_eq!(drain_video(&queue), [100]);
+    }
+}

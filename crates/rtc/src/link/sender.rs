@@ -1,0 +1,89 @@
+//! The task that sends: packets are cut here, once for each peer, for only here their number, SSRC
+//! and payload type are known.
+
+use std::sync::Arc;
+
+use quartet_core::{EncodedFrame, vp8::Packetizer};
+use tokio::sync::watch;
+
+use super::{
+    counters::Counters,
+    media_queue::{Media, MediaQueue, Voice},
+};
+use crate::peer::{ConnectionEnded, Outgoing};
+
+/// Bytes of RTP payload: with the RTP header and its extensions, the authentication tag, RTX and
+/// TURN around it, the packet stays below the 1,200 bytes that pass everywhere over IPv6 too.
+const MAX_PAYLOAD: usize = 1_100;
+/// Ticks between the voice packets while somebody speaks: 20 ms.
+const VOICE_STEP: u32 = quartet_core::SAMPLE_RATE / 50;
+
+/// What the peer has agreed to receive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct PayloadTypes {
+    pub(super) voice: Option<u8>,
+    pub(super) video: Option<u8>,
+}
+
+pub(super) struct Sender {
+    pub(super) voice: Outgoing,
+    pub(super) video: Outgoing,
+    pub(super) payload_types: watch::Receiver<PayloadTypes>,
+    pub(super) queue: Arc<MediaQueue>,
+    pub(super) counters: Arc<Counters>,
+    packetizer: Packetizer,
+    last_voice: Option<u32>,
+}
+
+impl Sender {
+    pub(super) fn new(
+        (voice, video): (Outgoing, Outgoing),
+        payload_types: watch::Receiver<PayloadTypes>,
+        queue: Arc<MediaQueue>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let packetizer = Packetizer::new(fastrand::u16(..), MAX_PAYLOAD);
+        Self { voice, video, payload_types, queue, counters, packetizer, last_voice: None }
+    }
+
+    /// Sends until the connection ends.
+    pub(super) async fn run(mut self) -> ConnectionEnded {
+        loop {
+            self.queue.filled().await;
+            while let Some(media) = self.queue.pop() {
+                let sent = match media {
+                    Media::Voice(voice) => self.send_voice(voice).await,
+                    Media::Video(frame) => self.send_video(&frame).await,
+                };
+                if let Err(ended) = sent {
+                    return ended;
+                }
+            }
+        }
+    }
+
+    async fn send_voice(&mut self, voice: Voice) -> Result<(), ConnectionEnded> {
+        let Some(payload_type) = self.payload_types.borrow().voice else { return Ok(()) };
+        let Voice { timestamp, payload } = voice;
+        // The first packet after a silence (RFC 3551 §4.1).
+        let marker = self.last_voice.is_none_or(|last| timestamp.wrapping_sub(last) > VOICE_STEP);
+        self.last_voice = Some(timestamp);
+        self.counters.voice_out.packet(payload.len());
+        self.voice.write(payload_type, timestamp, marker, payload).await
+    }
+
+    async fn send_video(&mut self, frame: &EncodedFrame) -> Result<(), ConnectionEnded> {
+        let Some(payload_type) = self.payload_types.borrow().video else { return Ok(()) };
+        let payloads = self.packetizer.packetize(frame);
+        let last = payloads.len().saturating_sub(1);
+        for (index, payload) in payloads.into_iter().enumerate() {
+            while let Some(voice) = self.queue.pop_voice() {
+                self.send_voice(voice).await?;
+            }
+            self.counters.video_out.packet(payload.len());
+            self.video.write(payload_type, frame.timestamp, index == last, payload).await?;
+        }
+        self.counters.video_out.frame();
+        Ok(())
+    }
+}

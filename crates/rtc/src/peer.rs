@@ -1,0 +1,328 @@
+//! One peer connection, configured as a link wants it.
+
+mod addresses;
+mod codecs;
+mod servers;
+
+use std::{sync::Arc, time::Duration};
+
+use quartet_core::LinkState;
+use quartet_proto::Candidate;
+use rtc::{
+    ice::mdns::MulticastDnsMode,
+    media_stream::MediaStreamTrack,
+    peer_connection::{configuration::RTCOfferOptions, transport::RTCDtlsRole},
+    rtp,
+    rtp_transceiver::rtp_sender::{
+        RTCRtpCodingParameters, RTCRtpEncodingParameters, RTCRtpRtxParameters, RtpCodecKind,
+    },
+};
+use tokio::sync::{Notify, mpsc, watch};
+use webrtc::{
+    error::{Error, Result},
+    media_stream::{
+        track_local::{TrackLocal, static_rtp::TrackLocalStaticRTP},
+        track_remote::TrackRemote,
+    },
+    peer_connection::{
+        PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
+        RTCIceCandidateInit, RTCIceGatheringState, RTCIceTransportPolicy,
+        RTCPeerConnectionIceEvent, RTCPeerConnectionState, RTCSessionDescription, SettingEngine,
+        SettingEngineBuilder,
+    },
+    rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit, RtpSender},
+};
+
+use self::addresses::Addresses;
+use crate::{IceConfig, IcePolicy, LinkError, error::name, interceptor};
+
+/// Checks of one candidate pair: for a second, twice as dense as a browser's, so that an answer
+/// that comes while the other side is not ready costs little (measured: connected in 30 ms).
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+const CHECKS: u16 = 20;
+/// A relay costs delay and somebody's bandwidth: the direct paths have this long to be found.
+const RELAY_HEAD_START: Duration = Duration::from_millis(300);
+/// The peer is asked for a sign of life this often (RFC 7675 allows up to 5 s)…
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// …and after three without an answer the path counts as interrupted…
+const DISCONNECTED_AFTER: Duration = Duration::from_secs(3);
+/// …and after so long again as lost.
+const FAILED_AFTER: Duration = Duration::from_secs(10);
+/// Candidates and tracks on the way from the connection's task to the link's. The library has at
+/// most one candidate for each socket and server, which are bounded.
+const SIGNALS: usize = 256;
+
+/// What the connection says of itself.
+pub(crate) enum Signal {
+    /// A local candidate, as a `candidate:` line.
+    Candidate(String),
+    /// There will be no more of this generation.
+    EndOfCandidates,
+    /// The first packet of a stream of the peer's has come.
+    Track(Arc<dyn TrackRemote>),
+}
+
+/// Where the connection says it.
+pub(crate) struct Signals {
+    pub(crate) queue: mpsc::Receiver<Signal>,
+    /// The latest state.
+    pub(crate) state: watch::Receiver<Option<LinkState>>,
+    /// The peer has asked for a key frame.
+    pub(crate) key_frame_wanted: Arc<Notify>,
+}
+
+/// What is sent of one medium: the track, and the header fields that stay the same.
+#[derive(Clone)]
+pub(crate) struct Outgoing {
+    track: Arc<TrackLocalStaticRTP>,
+    sender: Arc<dyn RtpSender>,
+    kind: RtpCodecKind,
+    ssrc: u32,
+    sequence: u16,
+}
+
+impl Outgoing {
+    /// What was agreed on, as soon as something was.
+    pub(crate) async fn payload_type(&self) -> Option<u8> {
+        let parameters = self.sender.get_parameters().await.ok()?;
+        codecs::payload_type(self.kind, &parameters.rtp_parameters.codecs)
+    }
+
+    /// Sends one packet; waits while the connection's own queue is full. The error is that the
+    /// connection has ended; the library's would print the packet.
+    pub(crate) async fn write(
+        &mut self,
+        payload_type: u8,
+        timestamp: u32,
+        marker: bool,
+        payload: bytes::Bytes,
+    ) -> std::result::Result<(), ConnectionEnded> {
+        let header = rtp::Header {
+            version: 2,
+            marker,
+            payload_type,
+            sequence_number: self.sequence,
+            timestamp,
+            ssrc: self.ssrc,
+            ..rtp::Header::default()
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        self.track.write_rtp(rtp::Packet { header, payload }).await.map_err(|_| ConnectionEnded)
+    }
+}
+
+/// The task that drives the connection is gone.
+#[derive(Debug)]
+pub(crate) struct ConnectionEnded;
+
+/// A peer connection with one voice and one picture in each direction.
+pub(crate) struct Peer {
+    pub(crate) connection: Arc<dyn PeerConnection>,
+    pub(crate) voice: Outgoing,
+    pub(crate) video: Outgoing,
+}
+
+impl Peer {
+    pub(crate) async fn open(ice: &IceConfig) -> std::result::Result<(Self, Signals), LinkError> {
+        let addresses = Addresses::new(ice.bind.clone());
+        let servers = servers::resolve(&ice.servers).await;
+        let policy = match ice.policy {
+            IcePolicy::All => RTCIceTransportPolicy::All,
+            IcePolicy::Relay => RTCIceTransportPolicy::Relay,
+        };
+        let (queue, queue_end) = mpsc::channel(SIGNALS);
+        let (state, state_end) = watch::channel(None);
+        let key_frame_wanted = Arc::new(Notify::new());
+        let handler = Arc::new(Handler { queue, state });
+        let build = |mdns| {
+            let configuration = RTCConfigurationBuilder::default()
+                .with_ice_servers(servers.clone())
+                .with_ice_transport_policy(policy)
+                .build();
+            let handler = Arc::clone(&handler) as Arc<dyn PeerConnectionEventHandler>;
+            let chain = interceptor::chain(Arc::clone(&key_frame_wanted));
+            let addresses = vec![addresses.clone()];
+            async move {
+                let connection = PeerConnectionBuilder::new()
+                    .with_configuration(configuration)
+                    .with_media_engine(codecs::media_engine()?)
+                    .with_setting_engine(setting_engine(mdns))
+                    .with_interceptor_registry(chain)
+                    .with_handler(handler)
+                    .with_udp_addrs(addresses)
+                    .build()
+                    .await?;
+                Ok::<_, Error>(Arc::new(connection) as Arc<dyn PeerConnection>)
+            }
+        };
+        let connection = if addresses.are_loopback() {
+            build(MulticastDnsMode::Disabled).await
+        } else {
+            match build(MulticastDnsMode::QueryOnly).await {
+                // Without a network there is no multicast group to join; and nobody to find in it.
+                Err(error) => {
+                    tracing::debug!(error = name(&error), "a link does without mDNS");
+                    build(MulticastDnsMode::Disabled).await
+                }
+                built => built,
+            }
+        };
+        let connection =
+            connection.map_err(|error| LinkError::library("opening a link", &error))?;
+        match Self::add_media(&connection).await {
+            Ok((voice, video)) => {
+                let signals = Signals { queue: queue_end, state: state_end, key_frame_wanted };
+                Ok((Self { connection, voice, video }, signals))
+            }
+            Err(error) => {
+                let _ = connection.close().await;
+                Err(LinkError::library("adding the media of a link", &error))
+            }
+        }
+    }
+
+    async fn add_media(connection: &Arc<dyn PeerConnection>) -> Result<(Outgoing, Outgoing)> {
+        let voice = outgoing(connection, RtpCodecKind::Audio).await?;
+        let video = outgoing(connection, RtpCodecKind::Video).await?;
+        Ok((voice, video))
+    }
+
+    /// Makes an offer and stands by it.
+    pub(crate) async fn offer(&self, ice_restart: bool) -> Result<String> {
+        let options = RTCOfferOptions { ice_restart };
+        let offer = self.connection.create_offer(Some(options)).await?;
+        let sdp = offer.sdp.clone();
+        self.connection.set_local_description(offer).await?;
+        Ok(sdp)
+    }
+
+    /// Answers an offer.
+    pub(crate) async fn answer(&self, offer: String) -> Result<String> {
+        let offer = RTCSessionDescription::offer(offer)?;
+        self.connection.set_remote_description(offer).await?;
+        let answer = self.connection.create_answer(None).await?;
+        let sdp = answer.sdp.clone();
+        self.connection.set_local_description(answer).await?;
+        Ok(sdp)
+    }
+
+    /// Takes the answer to the last offer.
+    pub(crate) async fn take_answer(&self, answer: String) -> Result<()> {
+        let answer = RTCSessionDescription::answer(answer)?;
+        self.connection.set_remote_description(answer).await
+    }
+
+    /// Takes a candidate of the peer's.
+    pub(crate) async fn take_candidate(&self, candidate: &Candidate) -> Result<()> {
+        let candidate = RTCIceCandidateInit {
+            candidate: candidate.candidate.clone(),
+            sdp_mid: candidate.sdp_mid.clone(),
+            sdp_mline_index: candidate.sdp_mline_index,
+            username_fragment: candidate.username_fragment.clone(),
+            url: None,
+        };
+        self.connection.add_ice_candidate(candidate).await
+    }
+}
+
+async fn outgoing(connection: &Arc<dyn PeerConnection>, kind: RtpCodecKind) -> Result<Outgoing> {
+    // RFC 3550 §8: random, so that two streams of one session hardly ever collide.
+    let ssrc = fastrand::u32(1..);
+    let rtx = (kind == RtpCodecKind::Video)
+        .then(|| RTCRtpRtxParameters { ssrc: ssrc.wrapping_add(1).max(1) });
+    let encoding = RTCRtpEncodingParameters {
+        rtp_coding_parameters: RTCRtpCodingParameters {
+            ssrc: Some(ssrc),
+            rtx,
+            ..RTCRtpCodingParameters::default()
+        },
+        active: true,
+        codec: codecs::main_codec(kind),
+        ..RTCRtpEncodingParameters::default()
+    };
+    // One stream for both, so that a browser keeps lips and voice together.
+    let track = Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new(
+        "quartet".to_owned(),
+        kind.to_string(),
+        kind.to_string(),
+        kind,
+        vec![encoding],
+    )));
+    let init = RTCRtpTransceiverInit {
+        direction: RTCRtpTransceiverDirection::Sendrecv,
+        streams: Vec::new(),
+        send_encodings: Vec::new(),
+    };
+    let local = Arc::clone(&track) as Arc<dyn TrackLocal>;
+    let transceiver = connection.add_transceiver_from_track(local, Some(init)).await?;
+    // The codec of the encoding alone would leave the retransmissions out of the offer.
+    transceiver.set_codec_preferences(codecs::parameters(kind)).await?;
+    let sender = transceiver.sender().await?.ok_or(Error::ErrRTPSenderNotExisted)?;
+    // RFC 3550 §5.1 wants a random start; the lower half, so that no wrap comes before the other
+    // side has seen a packet (RFC 3711 §3.3.1).
+    let sequence = fastrand::u16(..1 << 15);
+    Ok(Outgoing { track, sender, kind, ssrc, sequence })
+}
+
+fn setting_engine(mdns: MulticastDnsMode) -> SettingEngine {
+    SettingEngineBuilder::new()
+        // A browser that offers again after having been the DTLS server fails otherwise.
+        .with_answering_dtls_role(RTCDtlsRole::Server)
+        .with_multicast_dns_mode(mdns)
+        .with_include_loopback_candidate(true)
+        // A restart binds anew: that is how it follows the machine to another network.
+        .with_discard_local_candidates_during_ice_restart(true)
+        .with_ice_timeouts(Some(DISCONNECTED_AFTER), Some(FAILED_AFTER), Some(KEEP_ALIVE))
+        .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
+        .with_host_acceptance_min_wait(Some(Duration::ZERO))
+        .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
+        .with_srflx_acceptance_min_wait(Some(Duration::ZERO))
+        .with_relay_acceptance_min_wait(Some(RELAY_HEAD_START))
+        .build()
+}
+
+/// Runs on the connection's own task: it only passes on, and never waits.
+struct Handler {
+    queue: mpsc::Sender<Signal>,
+    state: watch::Sender<Option<LinkState>>,
+}
+
+impl Handler {
+    fn pass_on(&self, signal: Signal) {
+        if self.queue.try_send(signal).is_err() {
+            tracing::warn!("a link is behind its connection, or gone: an event is dropped");
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        if let Ok(init) = event.candidate.to_json()
+            && !init.candidate.is_empty()
+        {
+            self.pass_on(Signal::Candidate(init.candidate));
+        }
+    }
+
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            self.pass_on(Signal::EndOfCandidates);
+        }
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        let state = match state {
+            RTCPeerConnectionState::Connecting => LinkState::Connecting,
+            RTCPeerConnectionState::Connected => LinkState::Connected,
+            RTCPeerConnectionState::Disconnected => LinkState::Disconnected,
+            RTCPeerConnectionState::Failed => LinkState::Failed,
+            _ => return,
+        };
+        self.state.send_replace(Some(state));
+    }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        self.pass_on(Signal::Track(track));
+    }
+}

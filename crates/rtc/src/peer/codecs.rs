@@ -1,0 +1,90 @@
+//! What a link can send and receive: Opus, VP8 and its retransmissions, nothing else.
+
+use quartet_core::{SAMPLE_RATE, VIDEO_CLOCK_RATE};
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
+};
+use webrtc::{error::Result, peer_connection::MediaEngine};
+
+const OPUS: &str = "audio/opus";
+const VP8: &str = "video/VP8";
+const RTX: &str = "video/rtx";
+
+/// Transport-wide sequence numbers (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+const TRANSPORT_CC: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+/// The media identification in a packet (RFC 9143 §15): browsers expect to be offered it.
+const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+
+/// The codec of one medium and, for the picture, of its retransmissions; with the payload types
+/// that browsers use too, which makes dumps easier to read. The other side may choose others.
+pub(super) fn parameters(kind: RtpCodecKind) -> Vec<RTCRtpCodecParameters> {
+    if kind == RtpCodecKind::Audio {
+        // RFC 7587 §7: two channels whatever is sent, in-band FEC and silence suppression accepted.
+        let fmtp = "minptime=10;useinbandfec=1;usedtx=1";
+        let feedback = vec![feedback("transport-cc", "")];
+        return vec![codec(OPUS, 111, SAMPLE_RATE, 2, fmtp, feedback)];
+    }
+    let feedback = vec![
+        feedback("transport-cc", ""),
+        feedback("ccm", "fir"),
+        feedback("nack", ""),
+        feedback("nack", "pli"),
+    ];
+    vec![
+        codec(VP8, 96, VIDEO_CLOCK_RATE, 0, "", feedback),
+        codec(RTX, 97, VIDEO_CLOCK_RATE, 0, "apt=96", Vec::new()),
+    ]
+}
+
+/// The codec of one medium.
+pub(super) fn main_codec(kind: RtpCodecKind) -> RTCRtpCodec {
+    parameters(kind).swap_remove(0).rtp_codec
+}
+
+/// The payload type that was agreed for the codec of one medium.
+pub(super) fn payload_type(kind: RtpCodecKind, agreed: &[RTCRtpCodecParameters]) -> Option<u8> {
+    let name = if kind == RtpCodecKind::Audio { OPUS } else { VP8 };
+    let of_kind =
+        |codec: &&RTCRtpCodecParameters| codec.rtp_codec.mime_type.eq_ignore_ascii_case(name);
+    agreed.iter().find(of_kind).map(|codec| codec.payload_type)
+}
+
+/// All of it, as the library wants to be told.
+pub(super) fn media_engine() -> Result<MediaEngine> {
+    let mut engine = MediaEngine::default();
+    for kind in [RtpCodecKind::Audio, RtpCodecKind::Video] {
+        for codec in parameters(kind) {
+            engine.register_codec(codec, kind)?;
+        }
+        for uri in [TRANSPORT_CC, MID] {
+            let extension = RTCRtpHeaderExtensionCapability { uri: uri.to_owned() };
+            engine.register_header_extension(extension, kind, None)?;
+        }
+    }
+    Ok(engine)
+}
+
+fn codec(
+    name: &str,
+    payload_type: u8,
+    clock_rate: u32,
+    channels: u16,
+    fmtp: &str,
+    rtcp_feedback: Vec<RTCPFeedback>,
+) -> RTCRtpCodecParameters {
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: name.to_owned(),
+            clock_rate,
+            channels,
+            sdp_fmtp_line: fmtp.to_owned(),
+            rtcp_feedback,
+        },
+        payload_type,
+    }
+}
+
+fn feedback(typ: &str, parameter: &str) -> RTCPFeedback {
+    RTCPFeedback { typ: typ.to_owned(), parameter: parameter.to_owned() }
+}

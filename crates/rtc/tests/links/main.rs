@@ -1,0 +1,13 @@
+//! Links to each other, over real sockets of this machine.
+
+#[path = "../support/pair.rs"]
+mod pair;
+
+mod connecting;
+mod hostile;
+mod key_frames;
+mod loss;
+mod relay;
+mod restart;
+mod stalled;
+mod turn_server;
