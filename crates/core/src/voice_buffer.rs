@@ -74,7 +74,8 @@ pub struct VoiceTuning {
     pub window: usize,
     /// The share of packets that may come too late (NetEq: 0.05 at the time of its histogram).
     pub late_share: f64,
-    /// Added to the quantile: one pull, whose last sample is wanted as early as its first.
+    /// Added to the quantile: one pull, whose last sample is wanted as early as its first, and
+    /// [`Self::haste`].
     pub margin: Duration,
     /// Added until [`Self::settled`] arrivals are known: the first few say little of the jitter.
     pub first_margin: Duration,
@@ -84,8 +85,10 @@ pub struct VoiceTuning {
     pub slack: Duration,
     /// How much earlier than it should be sound may be played before it is lengthened.
     pub haste: Duration,
-    /// Sound later than it should be by this is skipped: two people who hear each other half a
-    /// second late talk over one another, and shortening would take seconds.
+    /// The most that is waited for slower packets than the fastest: beyond, people talk over one
+    /// another (ITU-T G.114), which is worse than a gap.
+    pub patience: Duration,
+    /// Sound later than it should be by this is skipped: shortening would take seconds.
     pub skip: Duration,
     /// Concealment is at full volume for this long, then fades …
     pub fade_after: Duration,
@@ -102,11 +105,12 @@ impl Default for VoiceTuning {
         Self {
             window: 250,
             late_share: 0.03,
-            margin: Duration::from_millis(10),
+            margin: Duration::from_millis(12),
             first_margin: Duration::from_millis(20),
             settled: 50,
             slack: Duration::from_millis(15),
-            haste: Duration::from_millis(5),
+            haste: Duration::from_millis(2),
+            patience: Duration::from_millis(300),
             skip: Duration::from_millis(500),
             fade_after: Duration::from_millis(60),
             max_conceal: Duration::from_millis(200),
@@ -125,7 +129,7 @@ pub struct VoiceStats {
     pub bytes: u64,
     /// Packets that did not come, or not yet.
     pub lost: u64,
-    /// Packets that came and could not be played: too late, or skipped to catch up.
+    /// Packets that came and could not be played: damaged, too late, or skipped to catch up.
     pub discarded: u64,
     /// Sound rebuilt from the following packet.
     pub recovered: Duration,
@@ -210,7 +214,8 @@ struct Totals {
     discarded: u64,
     recovered: i64,
     concealed: i64,
-    decoded: i64,
+    /// Decoded or recovered, as long as it was after shortening and lengthening.
+    sound: i64,
 }
 
 impl<D: VoiceDecoder> VoiceBuffer<D> {
@@ -268,7 +273,8 @@ impl<D: VoiceDecoder> VoiceBuffer<D> {
         };
         self.totals.packets += 1;
         self.totals.bytes += packet.payload.len() as u64;
-        self.newest = self.newest.max(timestamp);
+        let first = self.arrivals.len() == 0;
+        self.newest = if first { timestamp } else { self.newest.max(timestamp) };
         self.arrivals.record(now - timestamp);
         if info.redundant {
             self.redundancy = info.samples as i64;
@@ -315,7 +321,7 @@ impl<D: VoiceDecoder> VoiceBuffer<D> {
             discarded: self.totals.discarded,
             recovered: duration(self.totals.recovered),
             concealed: duration(concealed),
-            played: duration(self.totals.decoded + self.totals.recovered + concealed),
+            played: duration(self.totals.sound + concealed),
             delay: duration(delay),
         }
     }
@@ -371,7 +377,8 @@ impl<D: VoiceDecoder> VoiceBuffer<D> {
             // Redundancy helps only when the packet that carries it is there in time.
             offset += self.redundancy;
         }
-        Some(offset)
+        let latest = self.arrivals.fastest()? + samples(self.tuning.patience);
+        Some(offset.min(latest))
     }
 
     /// Fills `ready` up to `wanted` samples, or until the first packet's time has come.
@@ -491,6 +498,7 @@ impl<D: VoiceDecoder> VoiceBuffer<D> {
         }
         let skipped = out.len() - missing as usize;
         self.totals.recovered += missing;
+        self.totals.sound += missing;
         self.covered += missing;
         self.append(skipped..skipped + missing as usize);
     }
@@ -509,7 +517,7 @@ impl<D: VoiceDecoder> VoiceBuffer<D> {
             self.conceal(length as i64);
             self.covered = 0;
         } else {
-            self.totals.decoded += length as i64;
+            self.totals.sound += length as i64;
             self.append(0..length);
         }
         self.position += length as i64;
@@ -564,6 +572,7 @@ impl<D: VoiceDecoder> VoiceBuffer<D> {
         } else {
             0
         };
+        self.totals.sound += change;
         for lag in &mut self.lags {
             *lag += change;
         }
