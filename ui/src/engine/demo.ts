@@ -62,7 +62,7 @@ export class DemoEngine implements CallEngine {
           { id: 'none', label: 'None' },
         ],
         speakers: [
-          { id: 'default', label: 'Default' },
+          { id: 'speaker', label: 'speaker' },
           { id: 'speaker:hdmi', label: 'HDMI' },
           { id: 'none', label: 'None' },
         ],
@@ -73,7 +73,7 @@ export class DemoEngine implements CallEngine {
       language: 'system',
       camera: 'camera:/dev/video0',
       microphone: 'mic',
-      speaker: 'default',
+      speaker: 'speaker',
       start_muted: false,
       start_camera_off: false,
       process_voice: true,

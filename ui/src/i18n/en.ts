@@ -55,8 +55,6 @@ export const en = {
   'control.unmute': 'Unmute microphone',
   'control.cameraOff': 'Turn camera off',
   'control.cameraOn': 'Turn camera on',
-  'control.microphone': 'Microphone',
-  'control.camera': 'Camera',
   'control.copyLink': 'Copy link',
   'control.copied': 'Link copied',
   'control.settings': 'Settings',
@@ -166,5 +164,5 @@ export const en = {
     'The system does not allow this app to use the device. Allow it in the privacy settings of the system.',
   'failure.file': 'The file cannot be read.',
   'failure.failed': 'The device does not work. Choose another one, or plug it in again.',
-  'failure.other': 'Something went wrong: {message}',
+  'unknown.failure': 'Something went wrong: {message}',
 } as const;

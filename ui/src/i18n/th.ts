@@ -55,8 +55,6 @@ export const th: Catalogue = {
   'control.unmute': 'เปิดไมค์',
   'control.cameraOff': 'ปิดกล้อง',
   'control.cameraOn': 'เปิดกล้อง',
-  'control.microphone': 'ไมโครโฟน',
-  'control.camera': 'กล้อง',
   'control.copyLink': 'คัดลอกลิงก์',
   'control.copied': 'คัดลอกลิงก์แล้ว',
   'control.settings': 'การตั้งค่า',
@@ -163,5 +161,5 @@ export const th: Catalogue = {
   'failure.denied': 'ระบบไม่อนุญาตให้แอปนี้ใช้อุปกรณ์ อนุญาตได้ในการตั้งค่าความเป็นส่วนตัวของระบบ',
   'failure.file': 'อ่านไฟล์ไม่ได้',
   'failure.failed': 'อุปกรณ์ใช้งานไม่ได้ เลือกอุปกรณ์อื่น หรือถอดแล้วเสียบใหม่',
-  'failure.other': 'เกิดข้อผิดพลาด: {message}',
+  'unknown.failure': 'เกิดข้อผิดพลาด: {message}',
 };

@@ -59,11 +59,11 @@ export function translator(language: LanguageCode): Translate {
 }
 
 /** Words for a failure: the page's own, or the English ones that came with it. */
-export function failureText(t: Translate, failure: FailureView): string {
-  const key = `failure.${failure.code}`;
-  if (key in en) {
-    // Only `failure.other` takes a parameter, and it is no code of the app's.
-    return t(key as Exclude<MessageKey & `failure.${string}`, 'failure.other'>);
-  }
-  return t('failure.other', { message: failure.message });
+export function failureText(t: Translate, { code, message }: FailureView): string {
+  const key = `failure.${code}`;
+  return known(key) ? t(key) : t('unknown.failure', { message });
+}
+
+function known(key: string): key is Extract<MessageKey, `failure.${string}`> {
+  return Object.hasOwn(en, key);
 }

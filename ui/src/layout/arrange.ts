@@ -39,14 +39,17 @@ export function arrange(others: number, width: number, height: number, gap: numb
   return { tiles: grid(others + 1, width, height, gap), floating: false };
 }
 
-/** The picture's size inside its tile: as large as covers the tile, but at least half is seen. */
+/** A picture fills its tile as long as this much of it is seen; else it is shown smaller. */
+const SEEN = 0.4;
+
+/** The picture's size inside its tile. */
 export function fit(
   tile: { width: number; height: number },
   picture: { width: number; height: number },
 ): { width: number; height: number } {
   const contain = Math.min(tile.width / picture.width, tile.height / picture.height);
   const cover = Math.max(tile.width / picture.width, tile.height / picture.height);
-  const scale = Math.min(cover, contain * 2);
+  const scale = Math.min(cover, contain / SEEN);
   return { width: picture.width * scale, height: picture.height * scale };
 }
 

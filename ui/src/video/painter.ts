@@ -189,23 +189,17 @@ export class TilePainter {
   }
 
   /** Messages that still wait inside the decoder do not count as taken. */
-  private acknowledge(): void {
+  private acknowledge(atLeast = ACK_EVERY): void {
     const taken = this.received - (this.decoder?.decodeQueueSize ?? 0);
-    if (taken - this.acknowledged >= ACK_EVERY) {
+    if (taken - this.acknowledged >= atLeast) {
       this.acknowledged = taken;
       this.feed.shown(taken);
     }
-    if (this.acknowledged < this.received) {
-      this.ackTimer ??= setTimeout(() => {
-        this.ackTimer = null;
-        const now = this.received - (this.decoder?.decodeQueueSize ?? 0);
-        if (now > this.acknowledged) {
-          this.acknowledged = now;
-          this.feed.shown(now);
-        }
-        this.acknowledge();
-      }, ACK_AFTER);
-    }
+    if (this.acknowledged === this.received) return;
+    this.ackTimer ??= setTimeout(() => {
+      this.ackTimer = null;
+      this.acknowledge(1);
+    }, ACK_AFTER);
   }
 
   private keep(picture: VideoFrame | TileMessage | null): void {

@@ -1,0 +1,154 @@
+// An engine that only notes what it is asked, and views to give to the page.
+
+import { flushSync, mount, unmount } from 'svelte';
+import { vi } from 'vitest';
+
+import { App } from '../src/app.svelte';
+import type { AppView, Boot, PeerView, Settings, UiEvent } from '../src/bindings';
+import type { CallEngine } from '../src/engine/engine';
+import Root from '../src/Root.svelte';
+
+export const settings: Settings = {
+  name: 'Sam',
+  language: 'system',
+  camera: 'camera',
+  microphone: 'mic',
+  speaker: 'default',
+  start_muted: false,
+  start_camera_off: false,
+  process_voice: true,
+  server: '',
+  ice_servers: [],
+  relay_only: false,
+};
+
+export function view(part: Partial<AppView> = {}): AppView {
+  return {
+    phase: { at: 'home' },
+    room: null,
+    me: {
+      muted: false,
+      camera_off: false,
+      camera: { is: 'running' },
+      microphone: { is: 'running' },
+      speaker: { is: 'running' },
+    },
+    devices: {
+      cameras: [
+        { id: 'camera', label: 'Default' },
+        { id: 'pattern', label: 'Pattern' },
+        { id: 'none', label: 'None' },
+      ],
+      microphones: [
+        { id: 'mic', label: 'Default' },
+        { id: 'tone', label: 'Tone' },
+      ],
+      speakers: [{ id: 'default', label: 'Default' }],
+    },
+    ...part,
+  };
+}
+
+export function peer(id: string, part: Partial<PeerView> = {}): PeerView {
+  return { id, name: id, muted: false, camera_off: false, connection: 'connected', ...part };
+}
+
+export function inCall(peers: PeerView[], part: Partial<AppView> = {}): AppView {
+  return view({
+    phase: { at: 'in_call', signalling_online: true },
+    room: {
+      link: 'http://192.0.2.7:4780/j#AAAAAAAAAAAAAAAAAAAAAA',
+      server: '192.0.2.7:4780',
+      server_is_here: true,
+      waiting: null,
+      peers,
+    },
+    ...part,
+  });
+}
+
+export function inGreenRoom(waiting: string[] | null, part: Partial<AppView> = {}): AppView {
+  const room = inCall([]).room;
+  return view({ phase: { at: 'green_room' }, room: room && { ...room, waiting }, ...part });
+}
+
+export class FakeEngine implements CallEngine {
+  events: (event: UiEvent) => void = () => {};
+  language = 'en';
+  kept = settings;
+  readonly stopPainting = vi.fn();
+
+  readonly connect = vi.fn(async (events: (event: UiEvent) => void): Promise<Boot> => {
+    this.events = events;
+    return {
+      settings: this.kept,
+      system_language: this.language,
+      version: '0.1.0',
+      software_rendering: true,
+    };
+  });
+  readonly newCall = vi.fn(async () => {});
+  readonly openLink = vi.fn(async (_link: string) => {});
+  readonly join = vi.fn(async (_name: string) => {});
+  readonly leave = vi.fn(async () => {});
+  readonly goHome = vi.fn(async () => {});
+  readonly setMuted = vi.fn(async (_muted: boolean) => {});
+  readonly setCameraOff = vi.fn(async (_off: boolean) => {});
+  readonly choose = vi.fn(async (_kind: string, _id: string) => {});
+  readonly saveSettings = vi.fn(async (wanted: Settings) => wanted);
+  readonly copyLink = vi.fn(async () => {});
+  readonly paint = vi.fn(
+    (_tile: string, _canvas: HTMLCanvasElement, _listener: unknown) => this.stopPainting,
+  );
+
+  show(next: AppView): void {
+    this.events({ type: 'view', data: next });
+    flushSync();
+  }
+}
+
+/** The whole page in front of an engine. */
+export async function page(first: AppView, engine = new FakeEngine()) {
+  document.body.innerHTML = '';
+  const app = new App(engine);
+  const root = mount(Root, { target: document.body, props: { app } });
+  await app.start();
+  engine.show(first);
+  return { app, engine, close: () => unmount(root) };
+}
+
+export function find(testid: string): HTMLElement {
+  const found = document.querySelector(`[data-testid="${testid}"]`);
+  if (!(found instanceof HTMLElement)) throw new Error(`no ${testid} on the page`);
+  return found;
+}
+
+export function all(testid: string): HTMLElement[] {
+  return [...document.querySelectorAll<HTMLElement>(`[data-testid="${testid}"]`)];
+}
+
+export function click(testid: string): void {
+  find(testid).click();
+  flushSync();
+}
+
+export function type(testid: string, text: string): void {
+  const field = find(testid) as HTMLInputElement;
+  field.value = text;
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+  field.dispatchEvent(new Event('change', { bubbles: true }));
+  flushSync();
+}
+
+export function press(key: string, init: KeyboardEventInit = {}, target: Element = document.body) {
+  target.dispatchEvent(
+    new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true, ...init }),
+  );
+  flushSync();
+}
+
+/** Lets the promises of the engine come back. */
+export async function settle(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  flushSync();
+}
