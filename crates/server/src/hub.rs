@@ -15,9 +15,6 @@
 mod refusal;
 mod room;
 
-#[cfg(test)]
-mod tests;
-
 use std::{
     collections::{BTreeMap, VecDeque, btree_map::Entry},
     time::Instant,

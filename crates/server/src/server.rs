@@ -29,11 +29,11 @@ use crate::{
     outbox::{Outbox, Overflow},
 };
 
-/// HTTP requests that are served at once; the next ones wait in the listener's queue. Together with
+/// HTTP connections that are served at once; the next ones wait in the listener's queue. Together with
 /// [`crate::MAX_CONNECTIONS`] below the usual limit of 1024 descriptors.
-const MAX_HTTP_REQUESTS: usize = 100;
-/// From accepting a connection to the end of the answer, or to its being a WebSocket. A page is a
-/// few KiB; whoever takes longer holds a place that others wait for.
+const MAX_HTTP_CONNECTIONS: usize = 100;
+/// From accepting a connection to its end, or to its being a WebSocket. A page and what belongs to
+/// it are a few KiB; whoever takes longer, or only stays, holds a place that others wait for.
 const HTTP_DEADLINE: Duration = Duration::from_secs(5);
 /// Connections that the system may keep waiting for us.
 const BACKLOG: u32 = 256;
@@ -185,7 +185,7 @@ async fn accept(listener: TcpListener, door: Door, leaving: CancellationToken) {
     let tasks = door.tasks.clone();
     let abort = door.abort.clone();
     let routes = http::routes(door);
-    let places = Arc::new(Semaphore::new(MAX_HTTP_REQUESTS));
+    let places = Arc::new(Semaphore::new(MAX_HTTP_CONNECTIONS));
     loop {
         let next = async {
             let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
@@ -209,15 +209,12 @@ async fn accept(listener: TcpListener, door: Door, leaving: CancellationToken) {
     }
 }
 
-/// One request, which may turn the connection into a WebSocket: then that goes on elsewhere.
+/// Requests of one connection. One may make a WebSocket of it: then that goes on elsewhere.
 async fn serve_http(stream: TcpStream, routes: axum::Router, leaving: CancellationToken) {
     if stream.set_nodelay(true).is_err() {
         return; // gone already
     }
-    let mut http = hyper::server::conn::http1::Builder::new();
-    // One request each: a browser's idle connection would hold a place.
-    let request = http
-        .keep_alive(false)
+    let request = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
         .with_upgrades();
     let mut request = std::pin::pin!(request);

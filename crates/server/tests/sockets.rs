@@ -1,0 +1,12 @@
+//! The server on real sockets: what is hostile, broken, slow or gone, and the others unharmed.
+
+#[path = "sockets/binary.rs"]
+mod binary;
+#[path = "sockets/calls.rs"]
+mod calls;
+#[path = "sockets/client.rs"]
+mod client;
+#[path = "sockets/hostile.rs"]
+mod hostile;
+#[path = "sockets/pages.rs"]
+mod pages;
