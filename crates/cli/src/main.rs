@@ -15,9 +15,12 @@ use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command};
 
+/// Without `RUST_LOG`: warnings, on stderr. Those of the WebRTC library may hold addresses.
+const LOGGED: &str = "warn,webrtc=off,rtc=off";
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match cli.command {
         Command::New { server } => {

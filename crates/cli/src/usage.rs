@@ -24,7 +24,7 @@ pub(crate) fn usage() -> Usage {
     };
     Usage {
         cpu_s: cpu_ticks(&stat).map(|ticks| ticks as f64 / 100.0),
-        rss_mb: field("VmRSS:").map(|kib| f64::from(kib) * 1.024 / 1000.0),
+        rss_mb: field("VmRSS:").map(|kib| (u64::from(kib) * 128 / 125) as f64 / 1000.0),
         threads: field("Threads:"),
     }
 }

@@ -58,8 +58,8 @@ struct Seen {
     meter: FreezeMeter,
     width: u16,
     height: u16,
-    /// Pictures up to the last look, and when that was.
-    looked: Option<(Instant, u64)>,
+    /// When [`Viewer::figures`] last looked, and how many pictures there were.
+    looked: (Option<Instant>, u64),
 }
 
 impl Viewer {
@@ -107,10 +107,11 @@ impl Viewer {
         let now = Instant::now();
         let mut seen = self.shared.seen.lock();
         let totals = seen.meter.totals(now);
-        let fps = seen.looked.map_or(0.0, |(at, frames)| {
+        let (looked_at, frames) = seen.looked;
+        let fps = looked_at.map_or(0.0, |at| {
             (totals.frames - frames) as f32 / now.duration_since(at).as_secs_f32().max(0.001)
         });
-        seen.looked = Some((now, totals.frames));
+        seen.looked = (Some(now), totals.frames);
         VideoInStats {
             width: seen.width,
             height: seen.height,
@@ -155,8 +156,11 @@ impl Shared {
     }
 
     fn shown(&self, picture: &I420Frame) {
+        let now = Instant::now();
         let mut seen = self.seen.lock();
-        seen.meter.shown(Instant::now());
+        seen.meter.shown(now);
+        // The rate is counted from the first picture on.
+        seen.looked.0.get_or_insert(now);
         (seen.width, seen.height) = (picture.width(), picture.height());
     }
 }
