@@ -383,7 +383,6 @@ impl World {
                 if self.sockets.get(&socket).is_some_and(|s| s.state != SocketState::Silent) {
                     self.to_hub(socket, HubInput::Disconnected);
                 }
-                self.sockets.remove(&socket);
             }
             Happening::ToClient { socket, message } => {
                 if let Some(who) = self.owner(socket).filter(|_| self.passes(socket)) {
