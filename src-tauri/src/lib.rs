@@ -1,3 +1,109 @@
-//! The desktop shell: wiring between the page and the engine.
+//! The desktop shell: wiring between the page, the system and the engine.
 
+mod app;
+mod commands;
+mod devices;
+mod host;
+mod model;
+mod platform;
+mod settings;
+mod tiles;
 pub mod view;
+
+use std::sync::Arc;
+
+use app::App;
+use settings::SettingsFile;
+use tauri::{AppHandle, Manager as _, RunEvent};
+use tauri_plugin_deep_link::DeepLinkExt as _;
+use tracing_subscriber::EnvFilter;
+
+/// Set in tests, where several apps of one person run at once.
+const MANY_INSTANCES_VARIABLE: &str = "QUARTET_MANY_INSTANCES";
+
+/// Runs the app until its window is closed. Call it first in `main`, before any thread.
+///
+/// # Errors
+/// When the system gives no window.
+pub fn run() -> tauri::Result<()> {
+    platform::prepare();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+
+    let mut builder = tauri::Builder::default();
+    if std::env::var_os(MANY_INSTANCES_VARIABLE).is_none() {
+        // First, so that a second start ends before it opens anything.
+        builder = builder.plugin(tauri_plugin_single_instance::init(|handle, arguments, _| {
+            open_first_link(handle, arguments.into_iter().skip(1));
+        }));
+    }
+    let context = tauri::generate_context!();
+    let app = builder
+        .plugin(tauri_plugin_deep_link::init())
+        .plugin(tauri_plugin_clipboard_manager::init())
+        .plugin(tauri_plugin_window_state::Builder::default().build())
+        .invoke_handler(tauri::generate_handler![
+            commands::connect,
+            commands::new_call,
+            commands::open_link,
+            commands::join,
+            commands::leave,
+            commands::go_home,
+            commands::set_muted,
+            commands::set_camera_off,
+            commands::choose,
+            commands::save_settings,
+            commands::copy_link,
+            commands::attach_tile,
+            commands::detach_tile,
+            commands::tile_shown,
+            commands::refresh_tile,
+        ])
+        .setup(|tauri_app| {
+            let file = SettingsFile::new(tauri_app.path().app_config_dir()?);
+            let (app, events) = tauri::async_runtime::block_on(async { App::start(file) });
+            // Ends with the engine, which ends in `stop`.
+            tauri::async_runtime::spawn(Arc::clone(&app).run(events));
+            tauri_app.manage(app);
+            take_links(tauri_app.handle());
+            Ok(())
+        })
+        .build(context)?;
+    app.run(|handle, event| {
+        if let RunEvent::Exit = event {
+            let app = Arc::clone(&handle.state::<Arc<App>>());
+            tauri::async_runtime::block_on(async move { app.stop().await });
+        }
+    });
+    Ok(())
+}
+
+/// Links from outside: this start's argument, a second start's, and, on macOS, the system's event.
+fn take_links(handle: &AppHandle) {
+    platform::register_scheme(handle);
+    open_first_link(handle, std::env::args().skip(1));
+    let receiver = handle.clone();
+    handle.deep_link().on_open_url(move |event| {
+        open_first_link(&receiver, event.urls().into_iter().map(String::from));
+    });
+}
+
+/// One link is one wish; whoever sends more sends nonsense.
+fn open_first_link(handle: &AppHandle, mut arguments: impl Iterator<Item = String>) {
+    show(handle);
+    if let Some(link) = arguments.find(|argument| !argument.starts_with('-')) {
+        let app = Arc::clone(&handle.state::<Arc<App>>());
+        tauri::async_runtime::spawn(async move { app.open_outside_link(&link).await });
+    }
+}
+
+/// Brings the window to the front.
+fn show(handle: &AppHandle) {
+    if let Some(window) = handle.get_webview_window("main") {
+        let shown =
+            window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
+        if let Err(error) = shown {
+            tracing::debug!(%error, "the window could not be brought to the front");
+        }
+    }
+}

@@ -133,9 +133,11 @@ pub struct AppView {
 /// Something to choose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct DeviceView {
-    /// What `Settings` keeps: `camera:…`, `pattern`, `mic:…`, `tone`, `none`, …
+    /// What `Settings` keeps: `camera`, `camera:…`, `pattern`, `mic`, `mic:…`, `tone`, `speaker`,
+    /// `speaker:…`, `none`, …
     pub id: String,
-    /// For people; the page has its own words for `none`, `pattern`, `tone` and the defaults.
+    /// For people; the page has its own words for `none`, `pattern`, `tone`, and for `camera`,
+    /// `mic` and `speaker`, which are the system's own choice.
     pub label: String,
 }
 
@@ -209,7 +211,7 @@ impl Default for Settings {
             language: Language::System,
             camera: "camera".to_owned(),
             microphone: "mic".to_owned(),
-            speaker: "default".to_owned(),
+            speaker: "speaker".to_owned(),
             start_muted: false,
             start_camera_off: false,
             process_voice: true,

@@ -118,11 +118,13 @@ devices: DevicesView, };
 
 export type DeviceView = { 
 /**
- * What `Settings` keeps: `camera:…`, `pattern`, `mic:…`, `tone`, `none`, …
+ * What `Settings` keeps: `camera`, `camera:…`, `pattern`, `mic`, `mic:…`, `tone`, `speaker`,
+ * `speaker:…`, `none`, …
  */
 id: string, 
 /**
- * For people; the page has its own words for `none`, `pattern`, `tone` and the defaults.
+ * For people; the page has its own words for `none`, `pattern`, `tone`, and for `camera`,
+ * `mic` and `speaker`, which are the system's own choice.
  */
 label: string, };
 

@@ -40,7 +40,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let display = if shown { None } else { Some(Display::start(1280, 800)?) };
     let window = step("Opening the app and joining them", || {
         let name = display.as_ref().map_or("", Display::name);
-        let window = open(&programs, name, if shown { "default" } else { "none" })?;
+        let window = open(&programs, name, if shown { "speaker" } else { "none" })?;
         enter(&window, &link)?;
         window.click("join")?;
         in_call(&window)?;

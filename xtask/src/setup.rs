@@ -74,7 +74,7 @@ pub(crate) fn everything() -> anyhow::Result<()> {
     to_test().map(|_| println!("Everything is there."))
 }
 
-fn system_packages(packages: &[&str]) -> anyhow::Result<()> {
+pub(crate) fn system_packages(packages: &[&str]) -> anyhow::Result<()> {
     if !cfg!(target_os = "linux") {
         // Named in the README for each system; the compiler says which one is missing.
         return Ok(());

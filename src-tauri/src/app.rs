@@ -1,0 +1,462 @@
+//! The app: the engine, the settings and the model, and what the page's commands do with them.
+//!
+//! Commands come on tokio threads, events of the engine in one task. The lock is held for moments
+//! only, never across an await.
+
+use std::{fmt, sync::Arc};
+
+use parking_lot::Mutex;
+use quartet_devices::{DeviceList, Watch};
+use quartet_engine::{
+    Command, Engine, EngineConfig, EventReceiver, JoinRequest, Selected, SourceKind, TileId,
+};
+use quartet_proto::{IceServer, JoinLink, LinkSecret, MediaState, ServerUrl};
+use quartet_rtc::{IceConfig, IcePolicy};
+use rand::TryRngCore as _;
+use tauri::ipc::{Channel, InvokeResponseBody};
+use tokio::sync::Mutex as AsyncMutex;
+
+use crate::{
+    devices,
+    host::Host,
+    model::Model,
+    settings::SettingsFile,
+    tiles::Tiles,
+    view::{Boot, DeviceState, FailureView, RoomView, Settings, UiEvent},
+};
+
+/// Everything behind the window.
+pub(crate) struct App {
+    engine: Engine,
+    tiles: Tiles,
+    host: AsyncMutex<Host>,
+    watch: Mutex<Option<Watch>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    model: Model,
+    settings: Settings,
+    file: SettingsFile,
+    found: DeviceList,
+    selected: Selected,
+    media: MediaState,
+    link: Option<JoinLink>,
+    page: Option<Channel<UiEvent>>,
+    /// What a page that has not come up yet is to be told.
+    unsaid: Option<FailureView>,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("App")
+    }
+}
+
+impl App {
+    /// Starts the engine; call it inside the runtime. The events go to [`Self::run`].
+    pub(crate) fn start(file: SettingsFile) -> (Arc<Self>, EventReceiver) {
+        let (engine, events) = Engine::start(EngineConfig::default());
+        let refresher = engine.clone();
+        let settings = file.load();
+        let media =
+            MediaState { muted: settings.start_muted, camera_off: settings.start_camera_off };
+        let mut model = Model::default();
+        model.set_own(media);
+        let state = State {
+            model,
+            settings,
+            file,
+            found: DeviceList::default(),
+            selected: Selected::default(),
+            media,
+            link: None,
+            page: None,
+            unsaid: None,
+        };
+        let app = Self {
+            engine,
+            tiles: Tiles::new(Arc::new(move |tile| refresher.send(Command::Refresh(tile)))),
+            host: AsyncMutex::default(),
+            watch: Mutex::new(None),
+            state: Mutex::new(state),
+        };
+        (Arc::new(app), events)
+    }
+
+    /// Keeps the page's picture true until the engine ends.
+    pub(crate) async fn run(self: Arc<Self>, mut events: EventReceiver) {
+        while let Some(event) = events.recv().await {
+            let mut state = self.state.lock();
+            let was_in_call = state.model.is_in_call();
+            let told = state.model.apply(event);
+            if was_in_call && !state.model.is_in_call() {
+                self.close_devices(&mut state);
+                state.show();
+            } else if let (Some(told), Some(page)) = (told, &state.page) {
+                // A page that is being reloaded asks for everything again.
+                let _ = page.send(told);
+            }
+        }
+    }
+
+    /// A page has come up: from now on it is told everything.
+    pub(crate) fn connect(self: &Arc<Self>, page: Channel<UiEvent>) -> Boot {
+        self.watch_devices();
+        let mut state = self.state.lock();
+        if let Some(unsaid) = state.unsaid.take() {
+            // The page has just come up.
+            let _ = page.send(UiEvent::Notice(unsaid));
+        }
+        state.page = Some(page);
+        state.show();
+        Boot {
+            settings: state.settings.clone(),
+            system_language: crate::platform::system_language(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            software_rendering: crate::platform::draws_in_software(),
+        }
+    }
+
+    /// A new room on the chosen server, or on the one in this app.
+    pub(crate) async fn new_call(&self) -> Result<(), FailureView> {
+        let chosen = self.state.lock().settings.server.trim().to_owned();
+        let mut host = self.host.lock().await;
+        let server = if chosen.is_empty() {
+            host.url().map_err(|error| failure("server_not_started", &error))?
+        } else {
+            ServerUrl::parse(&chosen).map_err(|error| failure("invalid_server", &error))?
+        };
+        let mut secret = [0; 16];
+        rand::rngs::OsRng
+            .try_fill_bytes(&mut secret)
+            .map_err(|error| failure("internal", &error))?;
+        let is_here = host.is(&server);
+        drop(host);
+        self.enter(JoinLink { server, secret: LinkSecret::from_bytes(secret) }, is_here, false);
+        Ok(())
+    }
+
+    /// A link that the person typed or pasted.
+    pub(crate) async fn open_link(&self, text: &str) -> Result<(), FailureView> {
+        let link = JoinLink::parse(text).map_err(|error| failure("invalid_link", &error))?;
+        let is_here = self.host.lock().await.is(&link.server);
+        self.enter(link, is_here, false);
+        Ok(())
+    }
+
+    /// A link that came from outside the app, perhaps without the person's wish: the camera stays
+    /// off until it is switched on here, and a running call is not left for it.
+    pub(crate) async fn open_outside_link(&self, text: &str) {
+        let link = match JoinLink::parse(text) {
+            Ok(link) => link,
+            Err(error) => return self.notice(failure("invalid_link", &error)),
+        };
+        let is_here = self.host.lock().await.is(&link.server);
+        if self.state.lock().model.is_in_call() {
+            return self.notice(failure("already_in_call", &"leave the call first"));
+        }
+        self.enter(link, is_here, true);
+    }
+
+    fn enter(&self, link: JoinLink, server_is_here: bool, camera_off: bool) {
+        let mut state = self.state.lock();
+        state.model.enter_green_room(RoomView {
+            link: link.to_web_url(),
+            server: link.server.authority(),
+            server_is_here,
+            waiting: None,
+            peers: Vec::new(),
+        });
+        let media = MediaState {
+            muted: state.settings.start_muted,
+            camera_off: camera_off || state.settings.start_camera_off,
+        };
+        self.set_media(&mut state, media);
+        self.open_devices(&mut state);
+        state.link = Some(link.clone());
+        self.engine.send(Command::Watch(link));
+        state.show();
+    }
+
+    /// Into the room of the green room.
+    pub(crate) fn join(&self, name: String) -> Result<(), FailureView> {
+        let mut state = self.state.lock();
+        let Some(link) = state.link.clone().filter(|_| state.model.start_joining()) else {
+            return Err(failure("no_room", &"there is no room to join"));
+        };
+        if state.settings.name != name {
+            state.settings.name.clone_from(&name);
+            state.save();
+        }
+        let ice = ice_config(&state.settings);
+        self.engine.send(Command::Join(JoinRequest { link, name, ice }));
+        state.show();
+        Ok(())
+    }
+
+    /// Out of the call, or out of the green room.
+    pub(crate) fn leave(&self) {
+        let in_call = self.state.lock().model.is_in_call();
+        if in_call {
+            // The rest happens when the engine has left.
+            self.engine.send(Command::Leave);
+        } else {
+            self.go_home();
+        }
+    }
+
+    /// Back to the beginning, from wherever.
+    pub(crate) fn go_home(&self) {
+        let mut state = self.state.lock();
+        self.engine.send(Command::Leave);
+        state.model.go_home();
+        state.link = None;
+        self.close_devices(&mut state);
+        state.show();
+    }
+
+    pub(crate) fn set_muted(&self, muted: bool) {
+        let mut state = self.state.lock();
+        let media = MediaState { muted, ..state.media };
+        self.set_media(&mut state, media);
+        state.show();
+    }
+
+    pub(crate) fn set_camera_off(&self, camera_off: bool) {
+        let mut state = self.state.lock();
+        let media = MediaState { camera_off, ..state.media };
+        self.set_media(&mut state, media);
+        state.show();
+    }
+
+    /// Uses another device from now on, and keeps the choice.
+    pub(crate) fn choose(&self, kind: SourceKind, id: String) {
+        let mut state = self.state.lock();
+        let place = match kind {
+            SourceKind::Camera => &mut state.settings.camera,
+            SourceKind::Microphone => &mut state.settings.microphone,
+            SourceKind::Speaker => &mut state.settings.speaker,
+        };
+        *place = id;
+        state.save();
+        state.offer_devices();
+        if state.devices_open() {
+            self.open(&mut state, kind);
+            self.engine.send(Command::Select(state.selected.clone()));
+        }
+        state.show();
+    }
+
+    /// Keeps what the settings screen says; what concerns a running call takes effect in it where
+    /// it can.
+    pub(crate) fn save_settings(&self, settings: Settings) -> Result<Settings, FailureView> {
+        if !settings.server.trim().is_empty() {
+            ServerUrl::parse(settings.server.trim())
+                .map_err(|error| failure("invalid_server", &error))?;
+        }
+        let mut state = self.state.lock();
+        let before = std::mem::replace(&mut state.settings, settings);
+        state.save();
+        state.offer_devices();
+        self.engine.send(Command::ProcessVoice(state.settings.process_voice));
+        if state.devices_open() {
+            let changed = [
+                (SourceKind::Camera, before.camera != state.settings.camera),
+                (SourceKind::Microphone, before.microphone != state.settings.microphone),
+                (SourceKind::Speaker, before.speaker != state.settings.speaker),
+            ];
+            for (kind, _) in changed.into_iter().filter(|(_, changed)| *changed) {
+                self.open(&mut state, kind);
+            }
+            self.engine.send(Command::Select(state.selected.clone()));
+        }
+        state.show();
+        Ok(state.settings.clone())
+    }
+
+    /// The link of the room, for the clipboard.
+    pub(crate) fn link(&self) -> Option<String> {
+        self.state.lock().link.as_ref().map(JoinLink::to_web_url)
+    }
+
+    pub(crate) fn attach_tile(
+        &self,
+        tile: TileId,
+        frames: Channel<InvokeResponseBody>,
+        decoded: bool,
+    ) -> Result<(), FailureView> {
+        let sink = self
+            .tiles
+            .attach(tile, frames, decoded)
+            .map_err(|error| failure("internal", &error))?;
+        self.engine.send(Command::Attach(tile, sink));
+        Ok(())
+    }
+
+    pub(crate) fn detach_tile(&self, tile: TileId) {
+        self.tiles.detach(tile);
+        self.engine.send(Command::Detach(tile));
+    }
+
+    pub(crate) fn tile_shown(&self, tile: TileId, count: u64) {
+        self.tiles.shown(tile, count);
+    }
+
+    pub(crate) fn refresh_tile(&self, tile: TileId) {
+        self.engine.send(Command::Refresh(tile));
+    }
+
+    /// Ends everything; returns when it has ended, or at the engine's deadline.
+    pub(crate) async fn stop(&self) {
+        let watch = self.watch.lock().take();
+        drop(watch);
+        self.engine.shutdown().await;
+        self.host.lock().await.stop().await;
+    }
+
+    fn notice(&self, failure: FailureView) {
+        let mut state = self.state.lock();
+        match &state.page {
+            // A page that is being reloaded has missed it; nothing depends on it.
+            Some(page) => drop(page.send(UiEvent::Notice(failure))),
+            None => state.unsaid = Some(failure),
+        }
+    }
+
+    fn watch_devices(self: &Arc<Self>) {
+        let mut watch = self.watch.lock();
+        if watch.is_none() {
+            let app = Arc::downgrade(self);
+            *watch = quartet_devices::watch(move |found| {
+                if let Some(app) = app.upgrade() {
+                    app.devices_changed(found.clone());
+                }
+            })
+            .inspect_err(|error| tracing::warn!(%error, "devices are not watched"))
+            .ok();
+        }
+    }
+
+    /// Something was plugged in or pulled out: what failed for want of it is tried again.
+    fn devices_changed(&self, found: DeviceList) {
+        let mut state = self.state.lock();
+        state.found = found;
+        state.offer_devices();
+        if state.devices_open() {
+            let me = state.model.view().me.clone();
+            let failed = [
+                (SourceKind::Camera, me.camera),
+                (SourceKind::Microphone, me.microphone),
+                (SourceKind::Speaker, me.speaker),
+            ];
+            for (kind, device) in failed {
+                if matches!(device, DeviceState::Failed { .. }) {
+                    self.open(&mut state, kind);
+                }
+            }
+            self.engine.send(Command::Select(state.selected.clone()));
+        }
+        state.show();
+    }
+
+    fn set_media(&self, state: &mut State, media: MediaState) {
+        state.media = media;
+        state.model.set_own(media);
+        self.engine.send(Command::Mute(media.muted));
+        self.engine.send(Command::CameraOff(media.camera_off));
+    }
+
+    fn open_devices(&self, state: &mut State) {
+        if !state.devices_open() {
+            for kind in [SourceKind::Camera, SourceKind::Microphone, SourceKind::Speaker] {
+                self.open(state, kind);
+            }
+        }
+        self.engine.send(Command::ProcessVoice(state.settings.process_voice));
+        self.engine.send(Command::Select(state.selected.clone()));
+    }
+
+    fn close_devices(&self, state: &mut State) {
+        state.selected = Selected::default();
+        self.engine.send(Command::Select(Selected::default()));
+        for kind in [SourceKind::Camera, SourceKind::Microphone, SourceKind::Speaker] {
+            state.model.set_device(kind, DeviceState::None);
+        }
+    }
+
+    /// Makes the chosen device of this kind the selected one; the engine opens it.
+    fn open(&self, state: &mut State, kind: SourceKind) {
+        let settings = &state.settings;
+        let opened = match kind {
+            SourceKind::Camera => quartet_devices::parse_video(&settings.camera).map(|video| {
+                state.selected.video = video;
+                state.selected.video.is_some()
+            }),
+            SourceKind::Microphone => {
+                quartet_devices::parse_audio(&settings.microphone).map(|mic| {
+                    state.selected.audio = mic;
+                    state.selected.audio.is_some()
+                })
+            }
+            SourceKind::Speaker => {
+                quartet_devices::parse_speaker(&settings.speaker).map(|speaker| {
+                    state.selected.speaker = speaker;
+                    state.selected.speaker.is_some()
+                })
+            }
+        };
+        let shown = match opened {
+            Ok(true) => DeviceState::Starting,
+            Ok(false) => DeviceState::None,
+            Err(error) => {
+                DeviceState::Failed { code: "missing".to_owned(), message: error.to_string() }
+            }
+        };
+        state.model.set_device(kind, shown);
+    }
+}
+
+impl State {
+    fn devices_open(&self) -> bool {
+        let Selected { video, audio, speaker } = &self.selected;
+        video.is_some() || audio.is_some() || speaker.is_some()
+    }
+
+    fn offer_devices(&mut self) {
+        self.model.set_devices(devices::choices(&self.found, &self.settings));
+    }
+
+    fn save(&self) {
+        if let Err(error) = self.file.save(&self.settings) {
+            tracing::warn!(%error, "the settings were not kept");
+        }
+    }
+
+    fn show(&self) {
+        if let Some(page) = &self.page {
+            // A page that is being reloaded asks for everything again.
+            let _ = page.send(UiEvent::View(self.model.view().clone()));
+        }
+    }
+}
+
+fn failure(code: &str, error: &dyn fmt::Display) -> FailureView {
+    FailureView { code: code.to_owned(), message: error.to_string() }
+}
+
+fn ice_config(settings: &Settings) -> IceConfig {
+    let filled = |text: &String| (!text.is_empty()).then(|| text.clone());
+    let servers = settings.ice_servers.iter().filter(|server| !server.url.trim().is_empty());
+    IceConfig {
+        servers: servers
+            .map(|server| IceServer {
+                urls: vec![server.url.trim().to_owned()],
+                username: filled(&server.username),
+                credential: filled(&server.credential),
+            })
+            .collect(),
+        policy: if settings.relay_only { IcePolicy::Relay } else { IcePolicy::All },
+        bind: Vec::new(),
+    }
+}

@@ -1,0 +1,122 @@
+//! The page's commands: each a line or two into [`App`].
+
+use std::sync::Arc;
+
+use quartet_engine::{SourceKind, TileId};
+use tauri::{
+    AppHandle, State, command,
+    ipc::{Channel, InvokeResponseBody},
+};
+use tauri_plugin_clipboard_manager::ClipboardExt as _;
+
+use crate::{
+    app::App,
+    view::{Boot, FailureView, Settings, UiEvent},
+};
+
+type Shared<'a> = State<'a, Arc<App>>;
+
+#[command]
+pub(crate) fn connect(app: Shared<'_>, events: Channel<UiEvent>) -> Boot {
+    app.connect(events)
+}
+
+#[command]
+pub(crate) async fn new_call(app: Shared<'_>) -> Result<(), FailureView> {
+    app.new_call().await
+}
+
+#[command]
+pub(crate) async fn open_link(app: Shared<'_>, link: String) -> Result<(), FailureView> {
+    app.open_link(&link).await
+}
+
+#[command]
+pub(crate) fn join(app: Shared<'_>, name: String) -> Result<(), FailureView> {
+    app.join(name)
+}
+
+#[command]
+pub(crate) fn leave(app: Shared<'_>) {
+    app.leave();
+}
+
+#[command]
+pub(crate) fn go_home(app: Shared<'_>) {
+    app.go_home();
+}
+
+#[command]
+pub(crate) fn set_muted(app: Shared<'_>, muted: bool) {
+    app.set_muted(muted);
+}
+
+#[command]
+pub(crate) fn set_camera_off(app: Shared<'_>, camera_off: bool) {
+    app.set_camera_off(camera_off);
+}
+
+#[command]
+pub(crate) fn choose(app: Shared<'_>, kind: String, id: String) -> Result<(), FailureView> {
+    let kind = match kind.as_str() {
+        "camera" => SourceKind::Camera,
+        "microphone" => SourceKind::Microphone,
+        "speaker" => SourceKind::Speaker,
+        _ => return Err(misuse("kind")),
+    };
+    app.choose(kind, id);
+    Ok(())
+}
+
+#[command]
+pub(crate) fn save_settings(app: Shared<'_>, settings: Settings) -> Result<Settings, FailureView> {
+    app.save_settings(settings)
+}
+
+#[command]
+pub(crate) fn copy_link(handle: AppHandle, app: Shared<'_>) -> Result<(), FailureView> {
+    let link = app.link().ok_or_else(|| misuse("room"))?;
+    handle
+        .clipboard()
+        .write_text(link)
+        .map_err(|error| FailureView { code: "clipboard".to_owned(), message: error.to_string() })
+}
+
+#[command]
+pub(crate) fn attach_tile(
+    app: Shared<'_>,
+    tile: String,
+    frames: Channel<InvokeResponseBody>,
+    decoded: bool,
+) -> Result<(), FailureView> {
+    app.attach_tile(tile_id(&tile)?, frames, decoded)
+}
+
+#[command]
+pub(crate) fn detach_tile(app: Shared<'_>, tile: String) -> Result<(), FailureView> {
+    app.detach_tile(tile_id(&tile)?);
+    Ok(())
+}
+
+#[command]
+pub(crate) fn tile_shown(app: Shared<'_>, tile: String, count: u64) -> Result<(), FailureView> {
+    app.tile_shown(tile_id(&tile)?, count);
+    Ok(())
+}
+
+#[command]
+pub(crate) fn refresh_tile(app: Shared<'_>, tile: String) -> Result<(), FailureView> {
+    app.refresh_tile(tile_id(&tile)?);
+    Ok(())
+}
+
+fn tile_id(text: &str) -> Result<TileId, FailureView> {
+    match text {
+        "own" => Ok(TileId::Own),
+        peer => peer.parse().map(TileId::Peer).map_err(|_| misuse("tile")),
+    }
+}
+
+fn misuse(what: &str) -> FailureView {
+    FailureView { code: "internal".to_owned(), message: format!("the page named no valid {what}") }
+}

@@ -1,0 +1,263 @@
+//! The page's picture of the app, kept true by what the engine says. Pure: no I/O, no clock.
+
+use quartet_engine::{Connection, EndReason, Event, SourceKind};
+use quartet_media::DeviceError;
+use quartet_proto::{MediaState, PeerId, PeerInfo};
+
+use crate::view::{
+    AppView, ConnectionView, DeviceState, DevicesView, FailureView, LevelView, PeerView, PhaseView,
+    RoomView, UiEvent,
+};
+
+/// The view, and the few rules by which it changes.
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    view: AppView,
+}
+
+impl Model {
+    /// What the page shows now.
+    pub(crate) fn view(&self) -> &AppView {
+        &self.view
+    }
+
+    /// In front of a room.
+    pub(crate) fn enter_green_room(&mut self, room: RoomView) {
+        self.view.phase = PhaseView::GreenRoom;
+        self.view.room = Some(room);
+    }
+
+    /// Join was pressed; false where there is no room to join.
+    pub(crate) fn start_joining(&mut self) -> bool {
+        let ready = self.view.phase == PhaseView::GreenRoom && self.view.room.is_some();
+        if ready {
+            self.view.phase = PhaseView::Joining;
+        }
+        ready
+    }
+
+    /// Back to the beginning.
+    pub(crate) fn go_home(&mut self) {
+        self.view.phase = PhaseView::Home;
+        self.view.room = None;
+    }
+
+    /// In, or on the way into, a call.
+    pub(crate) fn is_in_call(&self) -> bool {
+        matches!(self.view.phase, PhaseView::Joining | PhaseView::InCall { .. })
+    }
+
+    /// The person's own switches.
+    pub(crate) fn set_own(&mut self, media: MediaState) {
+        self.view.me.muted = media.muted;
+        self.view.me.camera_off = media.camera_off;
+    }
+
+    /// What can be chosen.
+    pub(crate) fn set_devices(&mut self, devices: DevicesView) {
+        self.view.devices = devices;
+    }
+
+    /// A device is being opened, or none is used.
+    pub(crate) fn set_device(&mut self, kind: SourceKind, state: DeviceState) {
+        *self.device(kind) = state;
+    }
+
+    /// What the engine says; returns what the page is to be told.
+    pub(crate) fn apply(&mut self, event: Event) -> Option<UiEvent> {
+        match event {
+            Event::Levels { own, peers } => return Some(levels(own, peers)),
+            Event::Error { code, message } => {
+                return Some(UiEvent::Notice(FailureView { code: code.as_str(), message }));
+            }
+            Event::Stats(_) | Event::Connected { .. } | Event::FirstAudio(_) => return None,
+            Event::FirstVideo(_) => return None,
+            Event::Roster(peers) => {
+                self.set_waiting(Some(peers.into_iter().map(|peer| peer.name).collect()));
+            }
+            Event::RosterUnknown => self.set_waiting(None),
+            Event::Joined { .. } => {
+                self.view.phase = PhaseView::InCall { signalling_online: true };
+                if let Some(room) = &mut self.view.room {
+                    room.peers.clear();
+                }
+            }
+            Event::Signalling { online } => {
+                if matches!(self.view.phase, PhaseView::InCall { .. }) {
+                    self.view.phase = PhaseView::InCall { signalling_online: online };
+                }
+            }
+            Event::PeerJoined(info) => self.add_peer(info),
+            Event::PeerLeft(info) => {
+                if let Some(room) = &mut self.view.room {
+                    let id = info.id.to_string();
+                    room.peers.retain(|peer| peer.id != id);
+                }
+            }
+            Event::PeerMedia(id, media) => self.change_peer(id, |peer| {
+                peer.muted = media.muted;
+                peer.camera_off = media.camera_off;
+            }),
+            Event::PeerConnection(id, connection) => {
+                self.change_peer(id, |peer| peer.connection = connection_view(connection));
+            }
+            Event::SourceFailed(kind, error) => self.set_device(kind, failed(&error)),
+            Event::SourceRunning(kind) => self.set_device(kind, DeviceState::Running),
+            Event::Ended(reason) => self.end(reason),
+        }
+        Some(UiEvent::View(self.view.clone()))
+    }
+
+    fn end(&mut self, reason: EndReason) {
+        let failure = match reason {
+            EndReason::Left => None,
+            EndReason::Failed { code, message } => {
+                Some(FailureView { code: code.as_str(), message })
+            }
+        };
+        // A person who went home before the engine was done leaving is at home.
+        if self.is_in_call() {
+            self.view.phase = PhaseView::Left { failure };
+            if let Some(room) = &mut self.view.room {
+                room.peers.clear();
+                room.waiting = None;
+            }
+        }
+    }
+
+    fn set_waiting(&mut self, names: Option<Vec<String>>) {
+        if let Some(room) = &mut self.view.room {
+            room.waiting = names;
+        }
+    }
+
+    fn add_peer(&mut self, info: PeerInfo) {
+        let Some(room) = &mut self.view.room else { return };
+        let peer = PeerView {
+            id: info.id.to_string(),
+            name: info.name,
+            muted: info.media.muted,
+            camera_off: info.media.camera_off,
+            connection: ConnectionView::Connecting,
+        };
+        match room.peers.iter_mut().find(|known| known.id == peer.id) {
+            Some(known) => *known = peer,
+            None => room.peers.push(peer),
+        }
+    }
+
+    fn change_peer(&mut self, id: PeerId, change: impl FnOnce(&mut PeerView)) {
+        let id = id.to_string();
+        let room = self.view.room.as_mut();
+        if let Some(peer) = room.and_then(|room| room.peers.iter_mut().find(|peer| peer.id == id)) {
+            change(peer);
+        }
+    }
+
+    fn device(&mut self, kind: SourceKind) -> &mut DeviceState {
+        match kind {
+            SourceKind::Camera => &mut self.view.me.camera,
+            SourceKind::Microphone => &mut self.view.me.microphone,
+            SourceKind::Speaker => &mut self.view.me.speaker,
+        }
+    }
+}
+
+/// A device error in the page's terms.
+pub(crate) fn failed(error: &DeviceError) -> DeviceState {
+    let code = match error {
+        DeviceError::Missing(_) => "missing",
+        DeviceError::Busy(_) => "busy",
+        DeviceError::Denied(_) => "denied",
+        DeviceError::File { .. } => "file",
+        DeviceError::Failed { .. } => "failed",
+    };
+    DeviceState::Failed { code: code.to_owned(), message: error.to_string() }
+}
+
+fn connection_view(connection: Connection) -> ConnectionView {
+    match connection {
+        Connection::Connecting => ConnectionView::Connecting,
+        Connection::Connected => ConnectionView::Connected,
+        Connection::Reconnecting => ConnectionView::Reconnecting,
+        Connection::Failed => ConnectionView::Failed,
+    }
+}
+
+fn levels(own: f32, peers: Vec<(PeerId, f32)>) -> UiEvent {
+    let own = LevelView { tile: "own".to_owned(), level: own };
+    let peers = peers.into_iter().map(|(id, level)| LevelView { tile: id.to_string(), level });
+    UiEvent::Levels(std::iter::once(own).chain(peers).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use quartet_engine::FailureCode;
+    use quartet_proto::ErrorCode;
+
+    use super::*;
+
+    fn in_front_of_a_room() -> Model {
+        let mut model = Model::default();
+        model.enter_green_room(RoomView {
+            link: "http://127.0.0.1:1/j#AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+            server: "127.0.0.1:1".to_owned(),
+            server_is_here: true,
+            waiting: None,
+            peers: Vec::new(),
+        });
+        model
+    }
+
+    fn somebody(id: u64) -> PeerInfo {
+        PeerInfo {
+            id: PeerId::from_u64(id),
+            name: format!("Number {id}"),
+            media: MediaState::default(),
+        }
+    }
+
+    #[test]
+    fn a_peer_comes_changes_and_goes() {
+        let mut model = in_front_of_a_room();
+        assert!(model.start_joining());
+        model.apply(Event::Joined { you: PeerId::from_u64(1) });
+        model.apply(Event::PeerJoined(somebody(2)));
+        model.apply(Event::PeerConnection(PeerId::from_u64(2), Connection::Connected));
+        let media = MediaState { muted: true, camera_off: false };
+        model.apply(Event::PeerMedia(PeerId::from_u64(2), media));
+        let peers = &model.view().room.as_ref().unwrap().peers;
+        assert_eq!(peers.len(), 1);
+        assert!(peers[0].muted && !peers[0].camera_off);
+        assert_eq!(peers[0].connection, ConnectionView::Connected);
+        model.apply(Event::PeerLeft(somebody(2)));
+        assert!(model.view().room.as_ref().unwrap().peers.is_empty());
+    }
+
+    #[test]
+    fn a_refusal_ends_on_the_left_screen_with_its_code() {
+        let mut model = in_front_of_a_room();
+        assert!(model.start_joining());
+        model.apply(Event::Ended(EndReason::Failed {
+            code: FailureCode::Refused(ErrorCode::RoomFull),
+            message: "full".to_owned(),
+        }));
+        let failure = FailureView { code: "room_full".to_owned(), message: "full".to_owned() };
+        assert_eq!(model.view().phase, PhaseView::Left { failure: Some(failure) });
+        assert!(model.view().room.is_some(), "the link is kept for another try");
+    }
+
+    #[test]
+    fn an_end_that_comes_after_going_home_changes_nothing() {
+        let mut model = in_front_of_a_room();
+        assert!(model.start_joining());
+        model.go_home();
+        model.apply(Event::Ended(EndReason::Left));
+        assert_eq!(model.view().phase, PhaseView::Home);
+    }
+
+    #[test]
+    fn joining_needs_a_green_room() {
+        assert!(!Model::default().start_joining());
+    }
+}

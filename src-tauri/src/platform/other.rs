@@ -1,0 +1,21 @@
+//! Windows and macOS need nothing here: the installer and the bundle register the scheme, and the
+//! system's webview draws by the graphics card where there is one.
+
+use tauri::AppHandle;
+
+pub(crate) fn prepare() {}
+
+pub(crate) fn draws_in_software() -> bool {
+    false
+}
+
+pub(crate) fn register_scheme(_handle: &AppHandle) {
+    #[cfg(windows)]
+    {
+        use tauri_plugin_deep_link::DeepLinkExt as _;
+        // HKCU: the installer's entry, again for a copy that was only unpacked.
+        if let Err(error) = _handle.deep_link().register_all() {
+            tracing::warn!(%error, "quartet: links do not open this app");
+        }
+    }
+}
