@@ -139,6 +139,16 @@ impl Description {
     }
 }
 
+/// Says that candidates follow on their own (RFC 8840 §4.1.1), which the library forgets to.
+pub(crate) fn with_trickle(sdp: &str) -> String {
+    match sdp.find("\r\nm=") {
+        Some(end) if !sdp.contains("a=ice-options:") => {
+            format!("{}\r\na=ice-options:trickle{}", &sdp[..end], &sdp[end..])
+        }
+        _ => sdp.to_owned(),
+    }
+}
+
 #[derive(Default)]
 struct Section<'a> {
     mid: &'a str,
@@ -185,6 +195,13 @@ mod tests {
             offer.clamp(answer),
             "v=0\r\nm=audio 9 X 111\r\na=recvonly\r\nm=video 9 X 96\r\na=sendrecv\r\n"
         );
+    }
+
+    #[test]
+    fn trickling_is_announced_once() {
+        let said = with_trickle(OFFER);
+        assert!(said.contains("a=group:BUNDLE 1 0\r\na=ice-options:trickle\r\nm=audio"));
+        assert_eq!(with_trickle(&said), said);
     }
 
     #[test]

@@ -28,7 +28,7 @@ use crate::{
     candidate::{MAX_REMOTE_CANDIDATES, is_usable},
     error::name,
     peer::{Peer, Signal, Signals},
-    sdp::Description,
+    sdp::{Description, with_trickle},
 };
 
 /// What the library may take for one action: none needs the network.
@@ -263,7 +263,7 @@ impl Actor {
     /// an offer to restart ICE are of the generation before.
     async fn announce(&mut self, kind: DescriptionKind, sdp: &str) -> Result<(), Stop> {
         let description = read("reading an own description", sdp)?;
-        let sdp = description.sdp.clone();
+        let sdp = with_trickle(&description.sdp);
         self.negotiation.local = Some(description);
         self.tell(LinkEvent::Description { kind, sdp }).await
     }

@@ -22,8 +22,13 @@ pub(super) async fn add_path(stats: &mut LinkStats, connection: &dyn PeerConnect
     // 0 stands for «not measured yet».
     stats.rtt =
         Duration::try_from_secs_f64(pair.current_round_trip_time).ok().filter(|rtt| !rtt.is_zero());
-    stats.local_candidate = candidate_type(&report, &pair.local_candidate_id);
-    stats.remote_candidate = candidate_type(&report, &pair.remote_candidate_id);
+    // The pair names its candidates without the prefixes of their own entries.
+    stats.local_candidate =
+        candidate_type(&report, &format!("RTCLocalIceCandidate_{}", pair.local_candidate_id));
+    // One that nobody has told was learnt from a check: the library keeps no entry of it.
+    stats.remote_candidate =
+        candidate_type(&report, &format!("RTCRemoteIceCandidate_{}", pair.remote_candidate_id))
+            .or_else(|| Some("prflx".to_owned()));
 }
 
 fn candidate_type(report: &RTCStatsReport, id: &str) -> Option<String> {

@@ -35,7 +35,13 @@ impl TurnServer {
             .arg(format!("--userdb={}", database.display()))
             .args(["--lt-cred-mech", "--user=quartet:secret", "--realm=quartet.test"])
             .args(["--no-cli", "--no-tcp", "--no-tls", "--no-dtls", "--allow-loopback-peers"])
-            .args(["--log-file=stdout", "--pidfile=", "--relay-threads=1"])
+            .args([
+                "--verbose",
+                "--log-file=/tmp/rtc-turn.log",
+                "--simple-log",
+                "--pidfile=",
+                "--relay-threads=1",
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

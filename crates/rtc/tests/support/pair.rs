@@ -163,9 +163,17 @@ impl Side {
 
     pub(crate) async fn close(mut self) {
         self.link.close().await;
-        drop(self.link);
         if let Some(pump) = self.pump.take() {
             timeout(PATIENCE, pump).await.unwrap().unwrap();
+        }
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        if let Some(pump) = &self.pump {
+            // It holds the other side's link.
+            pump.abort();
         }
     }
 }
