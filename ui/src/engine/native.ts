@@ -7,6 +7,8 @@ import { TilePainter, type TileFeed } from '../video/painter';
 import type { CallEngine, DeviceKind, PictureListener, TileId } from './engine';
 
 export class NativeEngine implements CallEngine {
+  private readonly lines = new Map<TileId, TileLine>();
+
   connect(listener: (event: UiEvent) => void): Promise<Boot> {
     const events = new Channel<UiEvent>(listener);
     return invoke('connect', { events });
@@ -53,26 +55,47 @@ export class NativeEngine implements CallEngine {
   }
 
   paint(tile: TileId, canvas: HTMLCanvasElement, listener: PictureListener): () => void {
-    const painter = new TilePainter(canvas, new NativeFeed(tile), listener);
+    let line = this.lines.get(tile);
+    if (!line) {
+      line = new TileLine(tile);
+      this.lines.set(tile, line);
+    }
+    const painter = new TilePainter(canvas, new NativeFeed(line), listener);
     return () => painter.stop();
   }
 }
 
-/** One tile's pictures out of the shell. */
-class NativeFeed implements TileFeed {
-  // Commands to one tile must arrive in their order: a detach that overtakes the attach after it
-  // would leave the tile black.
+/**
+ * What the shell is told about one tile. A tile has one picture on the page at a time: on a change
+ * of screens the new one may attach before the old one has gone.
+ */
+class TileLine {
+  /** Whose messages the shell sends. */
+  owner: NativeFeed | null = null;
+  // Commands must arrive in their order: a detach that overtakes the attach after it would leave
+  // the tile black.
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly tile: TileId) {}
 
+  send(command: string, args: Record<string, unknown> = {}): void {
+    // A refusal means that the tile is gone; the next view says so.
+    this.last = this.last.then(() => invoke(command, { tile: this.tile, ...args })).catch(() => {});
+  }
+}
+
+/** One picture's messages out of the shell. */
+class NativeFeed implements TileFeed {
+  constructor(private readonly line: TileLine) {}
+
   attach(decoded: boolean, message: (data: ArrayBuffer) => void): void {
-    const frames = new Channel<ArrayBuffer>(message);
-    this.send('attach_tile', { frames, decoded });
+    this.line.owner = this;
+    this.line.send('attach_tile', { frames: new Channel<ArrayBuffer>(message), decoded });
   }
 
   detach(): void {
     this.send('detach_tile');
+    if (this.line.owner === this) this.line.owner = null;
   }
 
   shown(count: number): void {
@@ -83,8 +106,7 @@ class NativeFeed implements TileFeed {
     this.send('refresh_tile');
   }
 
-  private send(command: string, args: Record<string, unknown> = {}): void {
-    // A refusal means that the tile is gone; the next view says so.
-    this.last = this.last.then(() => invoke(command, { tile: this.tile, ...args })).catch(() => {});
+  private send(command: string, args?: Record<string, unknown>): void {
+    if (this.line.owner === this) this.line.send(command, args);
   }
 }
