@@ -37,7 +37,7 @@ impl I420Frame {
         index: u64,
         captured_at: SystemTime,
     ) -> Option<Self> {
-        let even = width > 0 && height > 0 && width % 2 == 0 && height % 2 == 0;
+        let even = width > 0 && height > 0 && width.is_multiple_of(2) && height.is_multiple_of(2);
         (even && data.len() == Self::len_for(width, height)).then_some(Self {
             width,
             height,

@@ -51,20 +51,21 @@ impl TestPattern {
         let mut hasher = DefaultHasher::new();
         seed.hash(&mut hasher);
         let hue = (hasher.finish() % 3600) as f32 / 3600.0;
-        let mut canvas = Canvas::new(width, height, vec![0; I420Frame::len_for(width, height)]);
-        canvas.draw_background(hue);
-        Self { width, height, fps: fps.max(1), hue, background: canvas.data.into() }
+        let mut background = vec![0; I420Frame::len_for(width, height)];
+        Canvas::new(width, height, &mut background).draw_background(hue);
+        Self { width, height, fps: fps.max(1), hue, background: background.into() }
     }
 
     /// Draws the picture of this number and time; the ball's place follows from the number.
     #[must_use]
     pub fn draw(&self, index: u64, at: SystemTime) -> I420Frame {
-        let mut canvas = Canvas::new(self.width, self.height, self.background.to_vec());
+        let mut data: Arc<[u8]> = Arc::from(&*self.background);
+        let planes = Arc::get_mut(&mut data).expect("just made");
+        let mut canvas = Canvas::new(self.width, self.height, planes);
         let angle = index as f32 / self.fps as f32 / ROUND * TAU;
         canvas.draw_ball(angle, self.hue);
         canvas.draw_clock(at);
-        code::draw(&mut canvas.data, canvas.width, canvas.height, index as u32);
-        let data = Arc::from(canvas.data);
+        code::draw(canvas.data, canvas.width, canvas.height, index as u32);
         I420Frame::new(self.width, self.height, data, index, at).expect("sides are even")
     }
 
@@ -101,14 +102,14 @@ impl VideoInput for TestPattern {
     }
 }
 
-struct Canvas {
+struct Canvas<'a> {
     width: usize,
     height: usize,
-    data: Vec<u8>,
+    data: &'a mut [u8],
 }
 
-impl Canvas {
-    fn new(width: u16, height: u16, data: Vec<u8>) -> Self {
+impl<'a> Canvas<'a> {
+    fn new(width: u16, height: u16, data: &'a mut [u8]) -> Self {
         Self { width: usize::from(width), height: usize::from(height), data }
     }
 
@@ -125,9 +126,10 @@ impl Canvas {
         }
         let (width, height) = (width / 2, height / 2);
         let (u, v) = self.data[luma..].split_at_mut(luma / 4);
+        let grey_from = code::top(self.height) / 2 * width;
         for (index, (u, v)) in u.iter_mut().zip(v).enumerate() {
             let along = along(index % width, index / width, width, height);
-            (*u, *v) = colour(hue + along / 6.0);
+            (*u, *v) = if index < grey_from { colour(hue + along / 6.0) } else { (128, 128) };
         }
     }
 

@@ -97,7 +97,7 @@ struct Tap {
 impl Tap {
     fn new(target: usize, from: usize, to: usize) -> Self {
         // Pixel centres are mapped on one another.
-        let centre = ((2 * target + 1) * from << FRACTION_BITS) / (2 * to);
+        let centre = (((2 * target + 1) * from) << FRACTION_BITS) / (2 * to);
         let position = centre.saturating_sub(1 << (FRACTION_BITS - 1));
         let first = (position >> FRACTION_BITS).min(from - 1);
         Self {

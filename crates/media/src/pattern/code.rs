@@ -40,11 +40,16 @@ pub(super) fn read(y: &[u8], width: usize, height: usize) -> Option<u32> {
     (with_checksum(number) == bits).then_some(number)
 }
 
+/// The first row that the blocks are in.
+pub(super) fn top(height: usize) -> usize {
+    height - height / HEIGHT_PART
+}
+
 type Span = std::ops::Range<usize>;
 
 /// Columns and rows of each block, the lowest bit first.
 fn blocks(width: usize, height: usize) -> impl Iterator<Item = (Span, Span)> {
-    let top = height - height / HEIGHT_PART;
+    let top = top(height);
     let cut = |part: usize, parts: usize, len: usize| part * len / parts;
     (0..ROWS * COLUMNS).map(move |position| {
         let (column, row) = (position % COLUMNS, position / COLUMNS);

@@ -1,7 +1,10 @@
 //! What the encoder's thread does with each picture.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -29,7 +32,7 @@ pub(super) struct Encoding {
     bitrate_bps: u32,
     pace: PaceLimit,
     encoder: Vp8Encoder,
-    key_frame_made: Option<Instant>,
+    key_frames: KeyFrameLimit,
     encoded: Box<dyn FnMut(EncodedFrame) + Send>,
     captured: Box<dyn FnMut(&I420Frame) + Send>,
     clock: ThreadClock,
@@ -48,7 +51,7 @@ impl Encoding {
             bitrate_bps: rung.bitrate_bps,
             pace: PaceLimit::new(rung.max_fps),
             encoder: Vp8Encoder::new(rung.bitrate_bps),
-            key_frame_made: None,
+            key_frames: KeyFrameLimit::default(),
             encoded,
             captured,
             clock: ThreadClock::start(),
@@ -85,14 +88,25 @@ impl Encoding {
         }
         let (width, height) = fit((frame.width(), frame.height()), self.size);
         let frame = scale(frame, width, height).expect("`fit` gives even sides");
-        let now = Instant::now();
-        let may_make_key = self.key_frame_made.is_none_or(|at| now >= at + KEY_FRAME_INTERVAL);
-        let wanted = &self.controls.key_frame_wanted;
-        let force_key = may_make_key && wanted.swap(false, Ordering::Relaxed);
-        if force_key {
-            self.key_frame_made = Some(now);
-        }
+        let force_key = self.key_frames.admits(Instant::now(), &self.controls.key_frame_wanted);
         self.encoder.encode(&frame, force_key)
+    }
+}
+
+/// Lets requests for key frames through at [`KEY_FRAME_INTERVAL`]; those too early wait.
+#[derive(Debug, Default)]
+struct KeyFrameLimit {
+    made: Option<Instant>,
+}
+
+impl KeyFrameLimit {
+    fn admits(&mut self, now: Instant, wanted: &AtomicBool) -> bool {
+        let due = self.made.is_none_or(|made| now >= made + KEY_FRAME_INTERVAL);
+        let admitted = due && wanted.swap(false, Ordering::Relaxed);
+        if admitted {
+            self.made = Some(now);
+        }
+        admitted
     }
 }
 
@@ -195,6 +209,21 @@ mod tests {
         assert_eq!(admitted(60, 30, 3), 30);
         assert!((29..=30).contains(&admitted(50, 30, 3)));
         assert_eq!(admitted(30, 10, 0), 10);
+    }
+
+    #[test]
+    fn the_first_request_is_met_at_once_and_none_is_forgotten() {
+        let (mut limit, wanted, start) =
+            (KeyFrameLimit::default(), AtomicBool::new(false), Instant::now());
+        assert!(!limit.admits(start, &wanted));
+        for (after_ms, admitted) in [(0, true), (1, false), (299, false), (300, true)] {
+            wanted.store(true, Ordering::Relaxed);
+            let now = start + Duration::from_millis(after_ms);
+            assert_eq!(limit.admits(now, &wanted), admitted, "after {after_ms} ms");
+        }
+        wanted.store(true, Ordering::Relaxed);
+        assert!(!limit.admits(start + Duration::from_millis(400), &wanted));
+        assert!(limit.admits(start + Duration::from_millis(600), &wanted), "it was forgotten");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::{
     fs::File,
-    io::{self, BufReader, Read, Seek, SeekFrom},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -43,7 +43,7 @@ impl Y4mFile {
     }
 
     /// The planes of the next picture; `None` at the end of the file.
-    fn read_picture(&self, file: &mut impl Read) -> Result<Option<Arc<[u8]>>, DeviceError> {
+    fn read_picture(&self, file: &mut impl BufRead) -> Result<Option<Arc<[u8]>>, DeviceError> {
         let Some(line) = read_line(file).map_err(|reason| self.error(reason))? else {
             return Ok(None);
         };
@@ -128,7 +128,7 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn read_header(file: &mut impl Read) -> Result<Header, String> {
+fn read_header(file: &mut impl BufRead) -> Result<Header, String> {
     let line = read_line(file)?.ok_or("it is empty")?;
     let mut words = line.split(' ');
     if words.next() != Some("YUV4MPEG2") {
@@ -166,17 +166,14 @@ fn parse_rate(value: &str) -> Option<(u32, u32)> {
 }
 
 /// A line without its end; `None` at the end of the file.
-fn read_line(file: &mut impl Read) -> Result<Option<String>, String> {
+fn read_line(file: &mut impl BufRead) -> Result<Option<String>, String> {
     let mut line = Vec::new();
-    for byte in file.take(MAX_LINE).bytes() {
-        match byte.map_err(|error| error.to_string())? {
-            b'\n' => {
-                return String::from_utf8(line)
-                    .map(Some)
-                    .map_err(|_| "its header is no text".into());
-            }
-            byte => line.push(byte),
-        }
+    let read = file.take(MAX_LINE).read_until(b'\n', &mut line);
+    if read.map_err(|error| error.to_string())? == 0 {
+        return Ok(None);
     }
-    if line.is_empty() { Ok(None) } else { Err("a header line does not end".into()) }
+    if line.pop() != Some(b'\n') {
+        return Err("a header line does not end".into());
+    }
+    String::from_utf8(line).map(Some).map_err(|_| "its header is no text".into())
 }
