@@ -4,7 +4,7 @@ import { announcements } from './announce';
 import type { AppView, Boot, FailureView, LevelView, Settings, UiEvent } from './bindings';
 import { failureOf, type CallEngine, type DeviceKind } from './engine/engine';
 import { failureText, translator, type LanguageCode } from './i18n/translate';
-import { SpeechDetector } from './speech';
+import { loudness, SpeechDetector } from './speech';
 
 /** A note on the screen goes by itself after this, milliseconds. */
 const NOTE_MS = 8000;
@@ -47,7 +47,8 @@ export class App {
   busy = $state(false);
   notes = $state.raw<Note[]>([]);
   said = $state.raw<{ id: number; text: string }[]>([]);
-  levels = $state.raw<ReadonlyMap<string, number>>(new Map());
+  /** Of the tiles, 0 to 1, as people hear it. */
+  loud = $state.raw<ReadonlyMap<string, number>>(new Map());
   speaking = $state.raw<ReadonlySet<string>>(new Set());
   dialog = $state<'settings' | 'help' | 'leave' | null>(null);
 
@@ -116,15 +117,20 @@ export class App {
     return this.attempt(() => this.engine.choose(kind, id));
   }
 
-  async save(changed: Partial<Settings>): Promise<void> {
-    if (!this.settings) return;
+  /** Resolves to whether the change was kept. */
+  async save(changed: Partial<Settings>): Promise<boolean> {
+    const before = this.settings;
+    if (!before) return false;
     // Shown at once, so that a second change goes on top of the first.
-    const wanted = { ...this.settings, ...changed };
+    const wanted = { ...before, ...changed };
     this.settings = wanted;
+    let kept: Settings | null = null;
     await this.attempt(async () => {
-      const kept = await this.engine.saveSettings(wanted);
-      if (this.settings === wanted) this.settings = kept;
+      kept = await this.engine.saveSettings(wanted);
     });
+    // A refused change must not be part of the next one.
+    if (this.settings === wanted) this.settings = kept ?? before;
+    return kept !== null;
   }
 
   async copyLink(): Promise<boolean> {
@@ -168,8 +174,8 @@ export class App {
 
   private hear(levels: LevelView[]): void {
     clearTimeout(this.silence);
-    this.levels = new Map(levels.map(({ tile, level }) => [tile, level]));
-    const speaking = this.speech.hear(this.levels, performance.now());
+    this.loud = new Map(levels.map(({ tile, level }) => [tile, loudness(level)]));
+    const speaking = this.speech.hear(this.loud, performance.now());
     // Ten sets a second with the same people in them would redraw every tile.
     if (!sameMembers(speaking, this.speaking)) this.speaking = speaking;
     if (levels.length > 0) this.silence = setTimeout(() => this.hear([]), SILENCE_MS);

@@ -3,7 +3,6 @@ import { expect, it } from 'vitest';
 import { announcements } from '../src/announce';
 import type { AppView } from '../src/bindings';
 import { translator } from '../src/i18n/translate';
-import { SpeechDetector } from '../src/speech';
 import { inCall, peer, view } from './fake_engine';
 
 const t = translator('en');
@@ -56,13 +55,4 @@ it('says the own switches everywhere', () => {
   const after = view();
   after.me = { ...after.me, muted: true, camera_off: true };
   expect(say(view(), after)).toEqual(['You are muted', 'Your camera is off']);
-});
-
-it('speaking begins at once and outlasts the pauses between words', () => {
-  const detector = new SpeechDetector();
-  const at = (level: number, now: number) => detector.hear(new Map([['a', level]]), now).has('a');
-  expect(at(0.05, 0)).toBe(false);
-  expect(at(0.3, 100)).toBe(true);
-  expect(at(0.01, 600)).toBe(true);
-  expect(at(0.01, 801)).toBe(false);
 });

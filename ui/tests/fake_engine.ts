@@ -13,7 +13,7 @@ export const settings: Settings = {
   language: 'system',
   camera: 'camera',
   microphone: 'mic',
-  speaker: 'default',
+  speaker: 'speaker',
   start_muted: false,
   start_camera_off: false,
   process_voice: true,
@@ -43,7 +43,7 @@ export function view(part: Partial<AppView> = {}): AppView {
         { id: 'mic', label: 'Default' },
         { id: 'tone', label: 'Tone' },
       ],
-      speakers: [{ id: 'default', label: 'Default' }],
+      speakers: [{ id: 'speaker', label: 'speaker' }],
     },
     ...part,
   };

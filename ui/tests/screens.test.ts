@@ -148,9 +148,9 @@ describe('the green room', () => {
 
   it('moves the meter', async () => {
     const { engine } = await open(inGreenRoom([]));
-    engine.events({ type: 'levels', data: [{ tile: 'own', level: 0.42 }] });
+    engine.events({ type: 'levels', data: [{ tile: 'own', level: 0.05 }] });
     flushSync();
-    expect(find('meter').getAttribute('aria-valuenow')).toBe('42');
+    expect(find('meter').getAttribute('aria-valuenow')).toBe('64');
   });
 });
 
@@ -380,6 +380,20 @@ describe('settings', () => {
       ice_servers: [{ url: 'turn:turn.example.org:3478', username: '', credential: '' }],
     });
     expect(find('ice-server').querySelectorAll('input')).toHaveLength(3);
+  });
+
+  it('keep nothing of a server that the app refuses, but the words stay to be mended', async () => {
+    const { engine, app } = await open();
+    press(',', { code: 'Comma' });
+    engine.saveSettings.mockRejectedValueOnce({ code: 'invalid_server', message: 'no' });
+    type('settings-server', 'nonsense');
+    await settle();
+    expect(find('settings-server')).toHaveProperty('value', 'nonsense');
+    expect(find('settings-server').getAttribute('aria-invalid')).toBe('true');
+    expect(find('settings-dialog').contains(find('notice'))).toBe(true);
+    expect(app.settings?.server).toBe('');
+    click('start-muted');
+    expect(engine.saveSettings).toHaveBeenLastCalledWith({ ...settings, start_muted: true });
   });
 
   it('that cannot be kept are said to be so', async () => {

@@ -205,10 +205,10 @@ export class DemoEngine implements CallEngine {
       ...(this.view.room?.peers.filter((it) => !it.muted) ?? []).map((it) => it.id),
     ];
     const turn = talkers[Math.floor(seconds / 4 + 1) % talkers.length];
-    const voice = 0.35 + 0.25 * Math.sin(seconds * 9) + 0.1 * Math.sin(seconds * 23);
+    const voice = 0.05 + 0.03 * Math.sin(seconds * 9) + 0.01 * Math.sin(seconds * 23);
     this.events({
       type: 'levels',
-      data: talkers.map((tile) => ({ tile, level: tile === turn ? voice : 0.01 })),
+      data: talkers.map((tile) => ({ tile, level: tile === turn ? voice : 0.001 })),
     });
   }
 }

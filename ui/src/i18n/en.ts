@@ -157,6 +157,13 @@ export const en = {
   'failure.invalid_link': 'This is not a complete link to a call. Copy it again, to its very end.',
   'failure.server_unreachable':
     'The server cannot be reached. Check your network, or ask whoever sent the link whether their app is open.',
+  'failure.server_not_started':
+    'The server inside this app could not start. Restart the app, or enter another server in the settings.',
+  'failure.invalid_server':
+    'This is not the address of a server. It looks like https://example.org.',
+  'failure.already_in_call': 'You are in a call. Leave it before you open another link.',
+  'failure.no_room': 'There is no call to join any more. Open the link again.',
+  'failure.clipboard': 'The link could not be copied. Select it and copy it by hand.',
   'failure.internal': 'Something went wrong inside the app. Try again.',
   'failure.missing': 'The device is not there. Plug it in, or choose another one.',
   'failure.busy': 'Another program is using the device. Close it, or choose another device.',

@@ -55,15 +55,15 @@ export function fit(
 
 function grid(count: number, width: number, height: number, gap: number): Rect[] {
   let best: Rect[] = [];
-  let bestScore = -Infinity;
+  let lowest = Infinity;
   for (const groups of compositions(count)) {
     const columns = cells(groups, width, height, gap);
     const rows = cells(groups, height, width, gap).map(transpose);
     for (const candidate of [columns, rows]) {
-      const score = candidate.reduce((sum, rect) => sum + worth(rect), 0);
-      if (score > bestScore + 1e-9) {
+      const sum = candidate.reduce((total, rect) => total + cost(rect), 0);
+      if (sum < lowest) {
         best = candidate;
-        bestScore = score;
+        lowest = sum;
       }
     }
   }
@@ -99,12 +99,13 @@ function transpose({ x, y, width, height }: Rect): Rect {
 }
 
 /**
- * The logarithm of the size at which a whole picture would fit: the sum of logarithms favours the
- * smallest tile. Cutting off above and below costs heads; cutting off at the sides costs little.
+ * What is lost in a tile. The smaller a whole picture would be in it, the more every pixel less
+ * matters: the smallest tile decides. Cutting off above and below costs heads; cutting off at the
+ * sides costs little.
  */
-function worth({ width, height }: Rect): number {
-  const whole = Math.min(width, height * PICTURE);
-  const cutAbove = Math.max(0, 1 - (height * PICTURE) / width);
-  const cutBeside = Math.max(0, 1 - width / (height * PICTURE));
-  return 2 * Math.log(Math.max(whole, 1)) - cutAbove - cutBeside / 4;
+function cost({ width, height }: Rect): number {
+  const whole = Math.max(1, Math.min(width, height * PICTURE));
+  const cutAbove = Math.max(0, 1 - (height * PICTURE) / Math.max(1, width));
+  const cutBeside = Math.max(0, 1 - width / Math.max(1, height * PICTURE));
+  return (1 + 2 * cutAbove + cutBeside / 4) / whole ** 2;
 }
