@@ -47,7 +47,7 @@ fn examples() -> Vec<Example> {
 
 /// The words that a type knows, as it says itself when it gets one that it does not know.
 fn words<T: DeserializeOwned + Debug>(unknown: Value) -> BTreeSet<String> {
-    let error = serde_json::from_value::<T>(unknown).unwrap_err().to_string();
+    let error = serde_json::from_value::<T>(unknown).expect_err("an unknown word").to_string();
     let (_, known) = error.split_once("expected one of ").unwrap_or_else(|| panic!("{error}"));
     known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
@@ -67,7 +67,7 @@ fn examples_of(direction: &str) -> BTreeSet<String> {
 fn assert_same_after_reading<T: DeserializeOwned + Serialize>(value: &Value) {
     let message: T =
         serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{error} in {value}"));
-    assert_eq!(serde_json::to_value(message).unwrap(), *value);
+    assert_eq!(serde_json::to_value(message).expect("JSON"), *value);
 }
 
 #[test]

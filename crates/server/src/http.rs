@@ -24,16 +24,19 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 
 pub(crate) fn routes(door: Door) -> Router {
     Router::new()
-        .route("/healthz", get(|| asset("text/plain; charset=utf-8", "ok\n")))
-        .route("/j", get(|| asset("text/html; charset=utf-8", include_str!("page/j.html"))))
-        .route("/j.js", get(|| asset("text/javascript; charset=utf-8", include_str!("page/j.js"))))
-        .route("/j.css", get(|| asset("text/css; charset=utf-8", include_str!("page/j.css"))))
+        .route("/healthz", get(async || asset("text/plain; charset=utf-8", "ok\n")))
+        .route("/j", get(async || asset("text/html; charset=utf-8", include_str!("page/j.html"))))
+        .route(
+            "/j.js",
+            get(async || asset("text/javascript; charset=utf-8", include_str!("page/j.js"))),
+        )
+        .route("/j.css", get(async || asset("text/css; charset=utf-8", include_str!("page/j.css"))))
         .route("/ws", any(upgrade))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .with_state(door)
 }
 
-async fn asset(content_type: &'static str, body: &'static str) -> Response {
+fn asset(content_type: &'static str, body: &'static str) -> Response {
     let headers: [(HeaderName, &str); 6] = [
         (header::CONTENT_TYPE, content_type),
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),

@@ -80,3 +80,42 @@ pub(crate) fn outbox() -> (Outbox, Letters) {
         Outbox { queue: sender, space: Arc::new(Semaphore::new(OUTBOX_BYTES)), cut: cut.clone() };
     (outbox, Letters { queue: receiver, cut, writing: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PONG: ServerMessage = ServerMessage::Pong { nonce: 1 };
+
+    fn fill(outbox: &Outbox) -> usize {
+        (0..).take_while(|_| outbox.push(&PONG).is_ok()).count()
+    }
+
+    #[tokio::test]
+    async fn many_small_messages_are_bounded_and_writing_makes_space() {
+        let (outbox, mut letters) = outbox();
+        let held = fill(&outbox);
+        assert!(held > 1_000 && held <= OUTBOX_BYTES / OVERHEAD_BYTES, "{held}");
+        // The one that is being written still counts.
+        assert!(letters.next().await.is_some());
+        assert_eq!(fill(&outbox), 0);
+        assert!(letters.next().await.is_some());
+        assert_eq!(fill(&outbox), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_queued_at_the_end_is_still_written() {
+        let (outbox, mut letters) = outbox();
+        outbox.push(&PONG).unwrap();
+        drop(outbox);
+        assert!(letters.next().await.is_some());
+        assert!(letters.next().await.is_none());
+        assert!(!letters.cut().is_cancelled());
+    }
+
+    #[test]
+    fn the_protocol_page_says_how_much_may_wait() {
+        let page = include_str!("../../../docs/protocol.md");
+        assert!(page.contains(&format!("{} KiB are waiting", OUTBOX_BYTES / 1024)));
+    }
+}

@@ -1,5 +1,7 @@
 //! The hub under virtual time: each rule by itself, and all of them at random.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, too")]
+
 #[path = "hub/interleavings.rs"]
 mod interleavings;
 #[path = "hub/rules.rs"]

@@ -1,5 +1,7 @@
 //! The server on real sockets: what is hostile, broken, slow or gone, and the others unharmed.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, too")]
+
 #[path = "sockets/binary.rs"]
 mod binary;
 #[path = "sockets/calls.rs"]

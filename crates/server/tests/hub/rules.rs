@@ -10,7 +10,7 @@ use quartet_proto::{
         SILENCE_LIMIT,
     },
 };
-use quartet_server::{ConnId, Hub, HubConfig, Input, Output};
+use quartet_server::{ConnId, Hub, HubConfig, Input, MAX_CONNECTIONS, MAX_ROOMS, Output};
 
 const A: ConnId = ConnId(1);
 const B: ConnId = ConnId(2);
@@ -556,6 +556,13 @@ fn a_full_server_refuses_connections_and_rooms() {
     // The room is free again as soon as the last one has left.
     bench.say(A, ClientMessage::Leave);
     assert_eq!(bench.say(B, join(room(2), key_of(B))).len(), 1);
+}
+
+#[test]
+fn the_protocol_page_says_how_much_a_server_takes() {
+    let page = include_str!("../../../../docs/protocol.md");
+    let sentence = format!("at most {MAX_CONNECTIONS} connections and {MAX_ROOMS} rooms");
+    assert!(page.contains(&sentence), "{sentence}");
 }
 
 #[test]
