@@ -126,7 +126,7 @@ impl Call {
                 }
                 self.sent += 1;
             } else if now == arrives {
-                let at = self.network.iter().position(|(at, _)| *at == now).unwrap();
+                let at = self.network.iter().position(|(at, _)| *at == now).expect("one arrives");
                 let (_, packet) = self.network.remove(at);
                 self.buffer.push(self.start + now, packet);
             } else {
@@ -253,7 +253,8 @@ fn a_spike_is_outlived_and_forgotten() {
         // Everything sent in the meantime comes together at the end of it.
         let mut network = |at: Duration| {
             let until = 5_000 * MS + hold * MS;
-            Some(30 * MS + if at > 5_000 * MS { until.saturating_sub(at) } else { 0 * MS })
+            let held = if at > 5_000 * MS { until.saturating_sub(at) } else { Duration::ZERO };
+            Some(30 * MS + held)
         };
         call.run((11_000 + hold) * MS, &mut network);
         let soon = call.delay(MS * 1_000);

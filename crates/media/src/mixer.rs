@@ -165,3 +165,36 @@ fn limit(sample: f32) -> f32 {
     }
     (KNEE + (1.0 - KNEE) * (over / (1.0 - KNEE)).tanh()).copysign(sample)
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn loud_sums_are_bent_and_never_clip() {
+        assert_eq!(limit(0.75), 0.75);
+        assert_eq!(limit(-0.75), -0.75);
+        let bent: Vec<f32> = (0..400).map(|i| limit(i as f32 / 100.0)).collect();
+        assert!(bent.windows(2).all(|pair| pair[0] <= pair[1] && pair[1] - pair[0] < 0.011));
+        assert!(bent.iter().all(|x| *x <= 1.0));
+    }
+
+    #[test]
+    fn what_nobody_plays_is_dropped() {
+        let mixer = Mixer::new();
+        let receiver = mixer.add(PeerId::from_u64(1)).unwrap();
+        for sequence in 0..10_000 {
+            let timestamp = u32::from(sequence) * 960;
+            let payload = Bytes::from_static(&[0x78, 0, 0]);
+            receiver.push(RtpPacket { sequence, timestamp, marker: false, payload });
+        }
+        assert_eq!(receiver.voice.inbox.lock().len(), INBOX);
+        mixer.fill(&mut [0.0; _]);
+        assert_eq!(receiver.stats().packets, INBOX as u64);
+        assert!(receiver.voice.inbox.lock().is_empty());
+        drop(receiver);
+        assert!(mixer.0.voices.lock().is_empty());
+    }
+}

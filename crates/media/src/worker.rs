@@ -38,6 +38,10 @@ impl Worker {
             return;
         };
         self.stop.stop();
+        if thread.thread().id() == std::thread::current().id() {
+            // Dropped by its own work, which ends by itself.
+            return;
+        }
         let since = std::time::Instant::now();
         while !self.done.is_stopped() {
             let Some(left) = DEADLINE.checked_sub(since.elapsed()) else {

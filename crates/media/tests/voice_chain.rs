@@ -32,7 +32,7 @@ fn send(input: impl AudioInput + 'static, receiver: Arc<VoiceReceiver>) -> Voice
 }
 
 fn voice(mixer: &Mixer, id: u64) -> (Arc<VoiceReceiver>, Sound) {
-    let receiver = mixer.add(PeerId::from_u64(id)).unwrap();
+    let receiver = mixer.add(PeerId::from_u64(id)).expect("a decoder");
     let sound = Sound::default();
     let tapped = sound.clone();
     receiver.set_tap(Some(Box::new(move |frame| tapped.lock().extend(frame))));
