@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_thread_that_hangs_is_left_behind() {
         let (hold, held) = mpsc::channel::<()>();
-        let worker = Worker::spawn("hangs", move |_| drop(held.recv())).unwrap();
+        let worker = Worker::spawn("hangs", move |_| _ = held.recv()).unwrap();
         let begun = Instant::now();
         worker.close(Duration::from_millis(20));
         assert!(begun.elapsed() < Duration::from_secs(5));

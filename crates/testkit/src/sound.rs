@@ -78,8 +78,14 @@ impl SoundServer {
 
     /// What a program needs in its environment to use this server and no other.
     #[must_use]
-    pub fn env(&self) -> [(&'static str, String); 1] {
-        [("PULSE_SERVER", format!("unix:{}", Self::socket(self.folder.path()).display()))]
+    pub fn env(&self) -> [(&'static str, String); 2] {
+        let cookie = self.folder.path().join("home/.config/pulse/cookie");
+        [
+            ("PULSE_SERVER", format!("unix:{}", Self::socket(self.folder.path()).display())),
+            // Anybody may connect, but cpal's client has to show one of the right length, and
+            // does not make one as other clients do.
+            ("PULSE_COOKIE", cookie.display().to_string()),
+        ]
     }
 
     /// Plays a file into the microphone, once, and returns at its end.
@@ -87,7 +93,7 @@ impl SoundServer {
     /// # Errors
     /// The file is no sound, or the server is gone.
     pub fn play_into_mic(&self, wav: &Path) -> io::Result<()> {
-        let output = self.player(wav).output()?;
+        let output = self.player("mic_in", wav).output()?;
         success("paplay", output).map(drop)
     }
 
@@ -97,7 +103,15 @@ impl SoundServer {
     /// # Errors
     /// The player does not start.
     pub fn playing_into_mic(&self, wav: &Path) -> io::Result<Playing> {
-        let child = self.player(wav).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        self.playing_into("mic_in", wav)
+    }
+
+    /// The same into any sink.
+    ///
+    /// # Errors
+    /// The player does not start.
+    pub fn playing_into(&self, sink: &str, wav: &Path) -> io::Result<Playing> {
+        let child = self.player(sink, wav).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         Ok(Playing(child))
     }
 
@@ -159,9 +173,18 @@ impl SoundServer {
         Ok(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
     }
 
-    fn player(&self, wav: &Path) -> Command {
+    /// Stops the server in its tracks until the guard is dropped: it accepts and never answers.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn freeze(&self) -> io::Result<Frozen> {
+        let frozen = Frozen(self.daemon.id());
+        frozen.signal("-STOP").map(|()| frozen)
+    }
+
+    fn player(&self, sink: &str, wav: &Path) -> Command {
         let mut command = self.command("paplay");
-        command.args(["--device=mic_in", "--latency-msec=20"]).arg(wav);
+        command.arg(format!("--device={sink}")).arg("--latency-msec=20").arg(wav);
         command
     }
 
@@ -178,6 +201,8 @@ impl SoundServer {
             .env_remove("DBUS_SESSION_BUS_ADDRESS")
             .env_remove("DISPLAY")
             .env_remove("PULSE_SERVER")
+            .env_remove("PULSE_COOKIE")
+            .env_remove("XDG_CONFIG_HOME")
             .env("HOME", folder.join("home"))
             .env("XDG_RUNTIME_DIR", folder)
             .env("PULSE_RUNTIME_PATH", folder);
@@ -205,6 +230,24 @@ impl Drop for Playing {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// Lets the server go on when dropped.
+#[derive(Debug)]
+pub struct Frozen(u32);
+
+impl Frozen {
+    fn signal(&self, name: &str) -> io::Result<()> {
+        let output = Command::new("kill").args([name, &self.0.to_string()]).output()?;
+        success("kill", output).map(drop)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // Killed meanwhile: nothing to wake.
+        let _ = self.signal("-CONT");
     }
 }
 

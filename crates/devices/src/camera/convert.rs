@@ -11,7 +11,7 @@ use yuv::{
 };
 use zune_jpeg::{
     JpegDecoder,
-    zune_core::{colorspace::ColorSpace, options::DecoderOptions},
+    zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
 };
 
 /// Pixels; 4K cameras have 3840, and a JPEG header may claim 65,535.
@@ -63,7 +63,8 @@ impl Converter {
             Layout::Yuyv | Layout::Uyvy => {
                 let stride = w.div_ceil(2) * 4;
                 let packed = YuvPackedImage {
-                    yuy: bytes.get(..stride * h)?,
+                    // Exactly the rows that are used: the library wants no more than that.
+                    yuy: &bytes.get(..stride * h)?[..stride * even_h as usize],
                     yuy_stride: u32::try_from(stride).ok()?,
                     width: even_w,
                     height: even_h,
@@ -74,7 +75,7 @@ impl Converter {
             }
             Layout::Rgb | Layout::Bgr => {
                 let stride = w * 3;
-                let bytes = bytes.get(..stride * h)?;
+                let bytes = &bytes.get(..stride * h)?[..stride * even_h as usize];
                 let stride = u32::try_from(stride).ok()?;
                 let (range, matrix) = (YuvRange::Limited, YuvStandardMatrix::Bt601);
                 let mode = YuvConversionMode::Balanced;
@@ -101,9 +102,9 @@ impl Converter {
     fn jpeg(&mut self, bytes: &[u8]) -> Option<(u16, u16, Arc<[u8]>)> {
         let side = LONGEST_SIDE as usize;
         let options = DecoderOptions::new_fast().set_max_width(side).set_max_height(side);
-        let mut decoder = JpegDecoder::new_with_options(bytes, options);
+        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
         decoder.decode_headers().ok()?;
-        let gray = decoder.get_input_colorspace()? == ColorSpace::Luma;
+        let gray = decoder.input_colorspace()? == ColorSpace::Luma;
         let space = if gray { ColorSpace::Luma } else { ColorSpace::YCbCr };
         decoder.set_options(options.jpeg_set_out_colorspace(space));
         let info = decoder.info()?;

@@ -206,7 +206,7 @@ mod tests {
     fn a_camera_that_hangs_is_given_up() {
         let (hold, held) = mpsc::channel::<()>();
         let outcome = run(SHORT, &FrameSlot::default(), &Stop::default(), move || {
-            drop(held.recv());
+            let _ = held.recv();
             Ok(raw(vec![]))
         });
         assert_eq!(reason(outcome), "it gives no picture");
@@ -218,7 +218,7 @@ mod tests {
         let (hold, held) = mpsc::channel::<()>();
         let (out, stop) = (FrameSlot::default(), Stop::default());
         let outcome = supervise_within(LONG, SHORT, SHORT, "Cam", &out, &stop, move |_| {
-            drop(held.recv());
+            let _ = held.recv();
             Err(DeviceError::Missing("Cam".into()))
         });
         assert_eq!(reason(outcome), "it does not open");

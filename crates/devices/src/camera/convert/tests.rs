@@ -73,10 +73,10 @@ fn gray_gets_the_limited_range_and_no_colour() {
 
 #[test]
 fn red_is_red_in_either_order() {
-    let red = [255, 0, 0].repeat(64 * 4);
-    let blue_first = [0, 0, 255].repeat(64 * 4);
+    let red = [255, 0, 0].repeat(65 * 5);
+    let blue_first = [0, 0, 255].repeat(65 * 5);
     for (layout, bytes) in [(Layout::Rgb, &red), (Layout::Bgr, &blue_first)] {
-        let picture = convert(layout, 64, 4, bytes).unwrap();
+        let picture = convert(layout, 65, 5, bytes).unwrap();
         let (y, u, v) = planes(&picture, 64, 4);
         // BT.601: 16 + 65.481, 128 − 37.797, 128 + 112.
         let near = |plane: &[u8], wanted: u8| plane.iter().all(|p| p.abs_diff(wanted) <= 1);
