@@ -296,11 +296,17 @@ impl FrameAssembler {
                 continue;
             }
             match self.picture_at(start) {
-                Picture::Whole { end } if self.emit(start, end) => return true,
+                Picture::Whole { end } => {
+                    if !self.emit(start, end) {
+                        // No picture in it: looked at once, not with every packet.
+                        self.drop_below(end);
+                    }
+                    return true;
+                }
                 Picture::Arriving { last: seen } | Picture::Gap { since: seen } => {
                     expected_until = expected_until.max(Some(seen + self.config.repair_wait));
                 }
-                Picture::Whole { .. } | Picture::Nothing | Picture::Broken => {}
+                Picture::Nothing | Picture::Broken => {}
             }
         }
         if !delta_started && expected_until.is_none() {

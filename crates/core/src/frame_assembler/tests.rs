@@ -202,6 +202,22 @@ fn a_sender_that_begins_anew_is_followed() {
 }
 
 #[test]
+fn a_key_frame_without_a_picture_is_skipped() {
+    let (mut sender, mut assembler, now) = (Sender::new(0), assembler(), Instant::now());
+    let mut broken = sender.send(true, 50);
+    let mut payload = broken[0].payload.to_vec();
+    // The start code stands behind the descriptor and the frame tag.
+    payload[7] = 0;
+    broken[0].payload = payload.into();
+    push_all(&mut assembler, now, &broken);
+    assert!(assembler.packets.is_empty());
+    push_all(&mut assembler, now, &sender.send(false, 300));
+    push_all(&mut assembler, now, &sender.send(true, 300));
+    let frames: Vec<_> = drain(&mut assembler).into_iter().flatten().collect();
+    assert_eq!(frames, [2]);
+}
+
+#[test]
 fn what_is_held_back_is_bounded() {
     let config = AssemblerConfig { max_packets: 50, max_bytes: 3000, ..Default::default() };
     let (mut sender, now) = (Sender::new(0), Instant::now());
@@ -324,6 +340,39 @@ proptest! {
                 if let Assembled::Frame(frame) = output {
                     key_frame_came |= frame.key;
                     prop_assert!(key_frame_came && frame.width > 0 && frame.height > 0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn packets_that_contradict_one_another_do_no_harm(
+        packets in prop::collection::vec(
+            (0u16..60, 0u32..3, any::<bool>(), 0usize..8, 0u8..4, 0usize..3),
+            0..300,
+        )
+    ) {
+        const FORMS: [&[u8]; 8] = [
+            &[0x10], &[0x00], &[0x11], &[0x90, 0x80, 1], &[0x80, 0x80, 2],
+            &[0x90, 0x80, 0x80, 3], &[0x80, 0xf0, 0x80, 3, 1, 2], &[],
+        ];
+        const DATA: [&[u8]; 3] =
+            [&[0x10, 0, 0, 0x9d, 1, 0x2a, 16, 0, 16, 0, 9], &[0x11, 5, 5], &[]];
+        let mut assembler = assembler();
+        let mut now = Instant::now();
+        let mut key_frame_came = false;
+        for (sequence, timestamp, marker, form, wait, data) in packets {
+            now += Duration::from_millis(u64::from(wait) * 60);
+            assembler.handle_timeout(now);
+            let payload = [FORMS[form], DATA[data]].concat().into();
+            assembler.push(now, RtpPacket { sequence, timestamp, marker, payload });
+            prop_assert!(assembler.poll_timeout().is_none_or(|at| at > now));
+            while let Some(output) = assembler.poll() {
+                match output {
+                    Assembled::Frame(frame) if frame.key => key_frame_came = true,
+                    Assembled::Frame(_) => prop_assert!(key_frame_came),
+                    // What follows may not build on what was lost.
+                    Assembled::KeyFrameWanted => key_frame_came = false,
                 }
             }
         }

@@ -243,6 +243,7 @@ impl Codec {
     }
 }
 
+/// What libvpx counts bitrates in; it refuses 0 and beyond 2 Gbit/s.
 fn kilobits(bitrate_bps: u32) -> u32 {
-    (bitrate_bps / 1000).max(1)
+    (bitrate_bps / 1000).clamp(1, 1_000_000)
 }

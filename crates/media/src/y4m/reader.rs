@@ -12,6 +12,8 @@ use crate::{DeviceError, FrameSlot, I420Frame, MAX_DECODED_HEIGHT, MAX_DECODED_W
 const MAX_LINE: u64 = 1024;
 /// The fastest file that is played, in pictures a second.
 const MAX_FPS: u32 = 120;
+/// Further behind than this, the machine was asleep: what was missed is not made up for.
+const ASLEEP: Duration = Duration::from_secs(1);
 
 /// A `.y4m` file, played in a loop at its own pace.
 #[derive(Debug, Clone)]
@@ -88,7 +90,7 @@ impl crate::VideoInput for Y4mFile {
         file.seek(SeekFrom::Start(self.header.len)).map_err(|error| self.error(error))?;
         let (pictures, seconds) = self.header.rate;
         let (width, height) = self.even_size();
-        let start = Instant::now();
+        let mut start = Instant::now();
         let mut at_first = true;
         let mut index: u64 = 0;
         while !stop.is_stopped() {
@@ -102,7 +104,11 @@ impl crate::VideoInput for Y4mFile {
             };
             at_first = false;
             let due = Duration::from_secs(index * u64::from(seconds)) / pictures;
-            if stop.wait(due.saturating_sub(start.elapsed())) {
+            let now = start.elapsed();
+            if now > due + ASLEEP {
+                start += now - due;
+            }
+            if stop.wait(due.saturating_sub(now)) {
                 break;
             }
             let frame = I420Frame::new(width, height, planes, index, SystemTime::now());
