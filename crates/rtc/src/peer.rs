@@ -2,6 +2,7 @@
 
 mod addresses;
 mod codecs;
+mod relay_runtime;
 mod servers;
 
 use std::{sync::Arc, time::Duration};
@@ -31,9 +32,10 @@ use webrtc::{
         SettingEngineBuilder,
     },
     rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit, RtpSender},
+    runtime::{Runtime, TokioRuntime},
 };
 
-use self::addresses::Addresses;
+use self::{addresses::Addresses, relay_runtime::RelayRuntime};
 use crate::{IceConfig, IcePolicy, LinkError, error::name, interceptor};
 
 /// Checks of one candidate pair: for a second. Connecting takes two intervals, for the library
@@ -126,6 +128,7 @@ impl Peer {
     pub(crate) async fn open(ice: &IceConfig) -> std::result::Result<(Self, Signals), LinkError> {
         let addresses = Addresses::new(ice.bind.clone());
         let servers = servers::resolve(&ice.servers).await;
+        let relays = servers.iter().any(servers::is_relay);
         let policy = match ice.policy {
             IcePolicy::All => RTCIceTransportPolicy::All,
             IcePolicy::Relay => RTCIceTransportPolicy::Relay,
@@ -142,6 +145,8 @@ impl Peer {
             let handler = Arc::clone(&handler) as Arc<dyn PeerConnectionEventHandler>;
             let chain = interceptor::chain(Arc::clone(&key_frame_wanted));
             let addresses = vec![addresses.clone()];
+            let runtime: Arc<dyn Runtime> =
+                if relays { Arc::new(RelayRuntime::new()) } else { Arc::new(TokioRuntime) };
             async move {
                 let connection = PeerConnectionBuilder::new()
                     .with_configuration(configuration)
@@ -149,6 +154,7 @@ impl Peer {
                     .with_setting_engine(setting_engine(mdns))
                     .with_interceptor_registry(chain)
                     .with_handler(handler)
+                    .with_runtime(runtime)
                     .with_udp_addrs(addresses)
                     .build()
                     .await?;

@@ -48,6 +48,11 @@ pub(super) async fn resolve(servers: &[IceServer]) -> Vec<RTCIceServer> {
     resolved.into_iter().filter_map(|(_, server)| server).collect()
 }
 
+/// Whether a server relays.
+pub(super) fn is_relay(server: &RTCIceServer) -> bool {
+    server.urls.iter().any(|url| url.starts_with("turn:"))
+}
+
 /// A `stun:` or `turn:` URI.
 #[derive(Debug, PartialEq, Eq)]
 struct Url {
