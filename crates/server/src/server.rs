@@ -140,7 +140,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.leaving.cancel();
+        // Not `leaving`: whether a goodbye still got out would be a matter of luck.
         self.abort.cancel();
     }
 }

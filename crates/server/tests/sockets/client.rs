@@ -20,8 +20,8 @@ use tokio::{
 use tokio_tungstenite::{WebSocketStream, client_async};
 use tungstenite::Message;
 
-/// How long something may take that should take no time.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long something may take that should take no time, on a machine that is busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn start() -> Server {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
