@@ -241,7 +241,9 @@ impl Negotiator {
     /// The peer's candidate. One for another link than the current one is stale, or its
     /// description was lost and it is of no use.
     pub(crate) fn candidate(&mut self, epoch: Epoch, candidate: Candidate, out: &mut Outbox) {
-        let too_long = candidate.candidate.len() > MAX_CANDIDATE_BYTES;
+        let Candidate { candidate: line, sdp_mid, username_fragment, .. } = &candidate;
+        let texts = [Some(line), sdp_mid.as_ref(), username_fragment.as_ref()];
+        let too_long = texts.into_iter().flatten().any(|text| text.len() > MAX_CANDIDATE_BYTES);
         let current = epoch == self.epoch && !too_long;
         let Some(link) = self.link.as_mut().filter(|_| current) else { return };
         if link.candidates < MAX_CANDIDATES {

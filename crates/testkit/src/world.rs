@@ -366,7 +366,7 @@ impl World {
                 self.schedule(self.now + TICK, Happening::Tick);
             }
             Happening::Opened { socket } => {
-                if !self.to_hub(socket, HubInput::Connected) {
+                if !self.tell_hub(socket, HubInput::Connected) {
                     return self.happen(Happening::ClientSeesEnd { socket });
                 }
                 if let Some(who) = self.owner(socket) {
@@ -376,12 +376,12 @@ impl World {
             }
             Happening::ToServer { socket, message } => {
                 if self.passes(socket) {
-                    self.to_hub(socket, HubInput::Message(message));
+                    self.tell_hub(socket, HubInput::Message(message));
                 }
             }
             Happening::ServerSeesEnd { socket } => {
                 if self.sockets.get(&socket).is_some_and(|s| s.state != SocketState::Silent) {
-                    self.to_hub(socket, HubInput::Disconnected);
+                    self.tell_hub(socket, HubInput::Disconnected);
                 }
             }
             Happening::ToClient { socket, message } => {
@@ -417,7 +417,7 @@ impl World {
     }
 
     /// Whether the server got it.
-    fn to_hub(&mut self, id: u64, input: HubInput) -> bool {
+    fn tell_hub(&mut self, id: u64, input: HubInput) -> bool {
         let current = self.sockets.get(&id).is_some_and(|socket| socket.server == self.server);
         let Some(hub) = self.hub.as_mut().filter(|_| current) else { return false };
         hub.handle(self.now, ConnId(id), input);

@@ -112,3 +112,35 @@ fn every_pair_is_connected_again_after_any_faults() {
     }
     println!("the slowest recovery took {slowest:?}");
 }
+
+#[test]
+fn faults_of_signalling_alone_never_touch_the_media() {
+    for seed in seeds() {
+        println!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed ^ 0xcab1e);
+        let mut world = World::new(seed);
+        let people = random.usize(2..=4);
+        for _ in 0..people {
+            world.join();
+        }
+        world.assert_settles_within(Duration::from_secs(3));
+        for _ in 0..random.u32(1..20) {
+            let who = random.usize(0..people);
+            match random.u8(0..6) {
+                0 => world.drop_socket(who),
+                1 => world.silence_socket(who),
+                2 => world.stop_server(),
+                3 => world.shut_server_down(),
+                _ => world.start_server(),
+            }
+            world.run_for(ms(random.u64(0..20_000)));
+        }
+        world.start_server();
+        world.assert_settles_within(Duration::from_secs(20));
+        for who in 0..people {
+            assert_eq!(world.person(who).teardowns, [], "{who} has closed a connected link");
+            assert_eq!(world.person(who).opened.len(), people - 1, "{who} has opened links again");
+        }
+        world.assert_ends_cleanly();
+    }
+}

@@ -126,10 +126,10 @@ impl Person {
         match output {
             Output::Send(message) => self.sent.push((at, message.clone())),
             Output::OpenLink { peer, epoch, .. } => self.opened.push((at, *peer, *epoch)),
-            Output::CloseLink { peer, epoch } => {
-                if self.link(*peer).is_some_and(|link| link.told == LinkState::Connected) {
-                    self.teardowns.push(Teardown { at, peer: *peer, epoch: *epoch });
-                }
+            Output::CloseLink { peer, epoch }
+                if self.link(*peer).is_some_and(|link| link.told == LinkState::Connected) =>
+            {
+                self.teardowns.push(Teardown { at, peer: *peer, epoch: *epoch });
             }
             _ => {}
         }
