@@ -109,17 +109,29 @@ fn label(device: &cpal::Device) -> String {
     )
 }
 
+/// The sound system that an id belongs to; without one, or for a mere name, the preferred one.
+fn host_of(wanted: Option<&str>) -> Result<cpal::Host, DeviceError> {
+    match wanted.map(|wanted| (wanted, wanted.parse::<DeviceId>())) {
+        Some((wanted, Ok(id))) => {
+            cpal::host_from_id(id.host()).map_err(|error| explain(wanted, &error))
+        }
+        _ => Ok(cpal::default_host()),
+    }
+}
+
 /// The device with this id, or this name in the system's own terms, or the default one.
-fn find(direction: Direction, wanted: Option<&str>) -> Result<cpal::Device, DeviceError> {
+fn find(
+    host: &cpal::Host,
+    direction: Direction,
+    wanted: Option<&str>,
+) -> Result<cpal::Device, DeviceError> {
     let Some(wanted) = wanted else {
-        return direction.default_device(&cpal::default_host()).ok_or_else(|| direction.missing());
+        return direction.default_device(host).ok_or_else(|| direction.missing());
     };
     let missing = || DeviceError::Missing(wanted.to_owned());
     if let Ok(id) = wanted.parse::<DeviceId>() {
-        let host = cpal::host_from_id(id.host()).map_err(|error| explain(wanted, &error))?;
         return host.device_by_id(&id).ok_or_else(missing);
     }
-    let host = cpal::default_host();
     host.devices()
         .map_err(|error| explain(wanted, &error))?
         .filter(|device| direction.supported(device))

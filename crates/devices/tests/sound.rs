@@ -321,6 +321,48 @@ fn the_new_default_microphone_takes_over() {
 }
 
 #[test]
+fn nothing_is_left_running() {
+    let scenario = "nothing_is_left_running";
+    if inside().is_some() {
+        let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
+        let before = threads();
+        for _ in 0..5 {
+            let stop = Stop::default();
+            let mut count = 0;
+            let mut enough = || {
+                count += 1;
+                if count == 5 {
+                    stop.stop();
+                }
+            };
+            Microphone::new(None).run(&mut |_| enough(), &stop).unwrap();
+            let stop = Stop::default();
+            let mut count = 0;
+            let mut enough = || {
+                count += 1;
+                if count == 5 {
+                    stop.stop();
+                }
+            };
+            SpeakerDevice::new(None).run(&mut |_| enough(), &stop).unwrap();
+            let _ = list();
+        }
+        // The library's own threads end a moment after the connection is closed.
+        let begun = Instant::now();
+        while threads() > before && begun.elapsed() < Duration::from_secs(10) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        println!("= {before} {}", threads());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = SoundServer::start().unwrap();
+    let lines = in_front_of(Some(&server), scenario, folder.path()).end();
+    let (before, after) = lines[0].split_once(' ').unwrap();
+    assert_eq!(before, after, "threads");
+}
+
+#[test]
 fn lists_name_the_devices_and_the_defaults() {
     let scenario = "lists_name_the_devices_and_the_defaults";
     if inside().is_some() {
@@ -373,8 +415,8 @@ fn a_sound_server_that_hangs_is_given_up() {
     let scenario = "a_sound_server_that_hangs_is_given_up";
     if inside().is_some() {
         let begun = Instant::now();
-        let devices = list();
-        assert!(devices.microphones.is_empty() && devices.speakers.is_empty());
+        // What it holds does not matter: ALSA may know of devices.
+        let _ = list();
         println!("= {}", begun.elapsed().as_millis());
         return;
     }

@@ -20,7 +20,7 @@ use cpal::{
 };
 use quartet_media::{DeviceError, Stop};
 
-use super::{Direction, explain, find, label};
+use super::{Direction, explain, find, host_of, label};
 use crate::worker::Worker;
 
 /// The real-time callback comes every 10 ms; a device that does not call for so long is gone.
@@ -32,7 +32,7 @@ const OPENING: Duration = Duration::from_secs(6);
 /// How long the system may take to close.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// How often the default device is asked for, when no other was chosen.
+/// How often it is asked whether the device is still the one to use.
 const FOLLOWING: Duration = Duration::from_secs(2);
 
 /// How often the thread looks for the end and for errors.
@@ -164,8 +164,9 @@ impl<E> Owner<'_, E> {
     /// Keeps a stream open, following the default device unless one was chosen.
     fn run(&self, tell: &SyncSender<Result<Opened<E>, DeviceError>>) -> Result<(), DeviceError> {
         let mut given_up = None;
+        let host = host_of(self.wanted.as_deref())?;
         loop {
-            let device = find(self.direction, self.wanted.as_deref())?;
+            let device = find(&host, self.direction, self.wanted.as_deref())?;
             let id = device.id().ok();
             if let Some((broken, error)) = given_up.take()
                 && id == broken
@@ -179,7 +180,7 @@ impl<E> Owner<'_, E> {
                 return Ok(());
             }
             self.runner.unpark();
-            let end = self.keep(&label, id.as_ref(), &broken);
+            let end = self.keep(&host, &label, id.as_ref(), &broken);
             drop(stream);
             match end {
                 End::Closed => return Ok(()),
@@ -193,6 +194,7 @@ impl<E> Owner<'_, E> {
 
     fn keep(
         &self,
+        host: &cpal::Host,
         label: &str,
         id: Option<&cpal::DeviceId>,
         broken: &mpsc::Receiver<cpal::Error>,
@@ -211,15 +213,26 @@ impl<E> Owner<'_, E> {
                     _ => return End::Broken(explain(label, &error)),
                 }
             }
-            if self.wanted.is_none() && asked.elapsed() > FOLLOWING {
+            if asked.elapsed() > FOLLOWING {
                 asked = Instant::now();
-                let now = self.direction.default_device(&cpal::default_host());
-                // No default at all: it comes as an error, or the stream goes on as it is.
-                if now.and_then(|device| device.id().ok()).is_some_and(|now| Some(&now) != id) {
-                    return End::Moved;
+                match self.better(host) {
+                    Ok(Some(better)) if Some(&better) != id => return End::Moved,
+                    Ok(_) => {}
+                    Err(error) => return End::Broken(error),
                 }
             }
         }
+    }
+
+    /// The device that should be in use now, where the system does not see to it itself.
+    ///
+    /// PulseAudio moves a stream whose device is unplugged to any other one, and if that is what
+    /// the speakers play: an unplugged microphone must be noticed here.
+    fn better(&self, host: &cpal::Host) -> Result<Option<cpal::DeviceId>, DeviceError> {
+        if self.wanted.is_some() && host.id().to_string() != "pulseaudio" {
+            return Ok(None);
+        }
+        Ok(find(host, self.direction, self.wanted.as_deref())?.id().ok())
     }
 
     fn open(
