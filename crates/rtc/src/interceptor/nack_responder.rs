@@ -58,8 +58,7 @@ impl Stream {
     }
 
     fn repeat(&mut self, now: Instant, sequence: u16) -> Option<rtp::Packet> {
-        // Sequence numbers are consecutive, so the place follows from the first; looked up from
-        // there in case one was left out.
+        // Sequence numbers are consecutive, so the place follows from the first.
         let first = self.sent.front()?.packet.header.sequence_number;
         let place = usize::from(sequence.wrapping_sub(first));
         let sent = self.sent.get_mut(place)?;

@@ -128,7 +128,8 @@ impl Future for Wait {
 impl Drop for Wait {
     fn drop(&mut self) {
         // After a time or an event, of which the latter may come in the place of a further round.
-        let rounds = if self.short { self.rounds.load(Relaxed) - 1 } else { MORE_ROUNDS };
+        let left = self.rounds.load(Relaxed).saturating_sub(1);
+        let rounds = if self.short { left } else { MORE_ROUNDS };
         self.rounds.store(rounds, Relaxed);
     }
 }

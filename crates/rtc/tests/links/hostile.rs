@@ -1,16 +1,16 @@
 //! Peers that say nothing, or nonsense.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use quartet_core::{LinkAction, LinkEvent, LinkState};
+use quartet_core::{EncodedFrame, LinkAction, LinkEvent, LinkState, RtpPacket};
 use quartet_proto::{Candidate, DescriptionKind};
-use quartet_rtc::{Link, LinkConfig, LinkRole};
+use quartet_rtc::{Link, LinkConfig, LinkRole, MediaSink};
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout},
 };
 
-use crate::pair::{PATIENCE, Pair, Recorder, loopback};
+use crate::pair::{PATIENCE, Pair, Recorder, Side, loopback, voice_payload};
 
 #[tokio::test]
 async fn a_remote_that_never_answers_hinders_nothing() {
@@ -178,14 +178,40 @@ async fn garbage_candidates_are_ignored() {
     pair.close().await;
 }
 
+#[tokio::test]
+async fn a_sink_that_panics_breaks_its_own_link_only() {
+    #[derive(Debug)]
+    struct Panicking;
+    impl MediaSink for Panicking {
+        fn voice(&self, _: RtpPacket) {
+            panic!("this is part of the test");
+        }
+        fn picture(&self, _: EncodedFrame) {}
+    }
+    let mut offerer = Side::open(LinkRole::Offerer, loopback()).await;
+    let mut answerer = Side::open_with(LinkRole::Answerer, loopback(), Arc::new(Panicking)).await;
+    offerer.connect_to(&answerer.link, None);
+    answerer.connect_to(&offerer.link, None);
+    offerer.link.act(LinkAction::Offer { ice_restart: false });
+    offerer.reaches(LinkState::Connected).await;
+    timeout(PATIENCE, async {
+        while answerer.broken.lock().is_none() {
+            offerer.link.send_voice(0, voice_payload(0));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("not broken");
+    assert_eq!(answerer.broken.lock().as_deref(), Some("running a link: a task panicked"));
+    assert_eq!(*offerer.broken.lock(), None);
+    offerer.close().await;
+    answerer.close().await;
+}
+
 async fn open(role: LinkRole) -> (Link, mpsc::Receiver<LinkEvent>) {
     let (sender, events) = mpsc::channel(64);
-    let link = Link::open(
-        LinkConfig { role, ice: loopback() },
-        std::sync::Arc::new(Recorder::deaf()),
-        sender,
-    )
-    .await
-    .unwrap();
+    let link = Link::open(LinkConfig { role, ice: loopback() }, Arc::new(Recorder::deaf()), sender)
+        .await
+        .unwrap();
     (link, events)
 }

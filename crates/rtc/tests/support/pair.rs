@@ -76,12 +76,23 @@ impl Side {
         let (pictures_in, pictures) = mpsc::unbounded_channel();
         let (voices_in, voices) = mpsc::unbounded_channel();
         let sink = Arc::new(Recorder { pictures: pictures_in, voices: voices_in });
+        let mut side = Self::open_with(role, ice, sink).await;
+        (side.pictures, side.voices) = (pictures, voices);
+        side
+    }
+
+    /// With a sink of one's own; this side then keeps nothing.
+    pub(crate) async fn open_with(
+        role: LinkRole,
+        ice: IceConfig,
+        sink: Arc<dyn MediaSink>,
+    ) -> Self {
         let (events_in, events) = mpsc::channel(64);
         let link = Link::open(LinkConfig { role, ice }, sink, events_in).await.unwrap();
         Self {
             link: Arc::new(link),
-            pictures,
-            voices,
+            pictures: mpsc::unbounded_channel().1,
+            voices: mpsc::unbounded_channel().1,
             state: watch::channel(None).1,
             key_frames_wanted: Arc::default(),
             key_frame_wanted: Arc::default(),
