@@ -18,6 +18,8 @@ use tauri::{AppHandle, Manager as _, RunEvent};
 use tauri_plugin_deep_link::DeepLinkExt as _;
 use tracing_subscriber::EnvFilter;
 
+/// What is logged unless `RUST_LOG` says otherwise: the libraries' own lines can name addresses.
+const LOG: &str = "off,quartet=warn";
 /// Set in tests, where several apps of one person run at once.
 const MANY_INSTANCES_VARIABLE: &str = "QUARTET_MANY_INSTANCES";
 
@@ -27,7 +29,7 @@ const MANY_INSTANCES_VARIABLE: &str = "QUARTET_MANY_INSTANCES";
 /// When the system gives no window.
 pub fn run() -> tauri::Result<()> {
     platform::prepare();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
     let mut builder = tauri::Builder::default();

@@ -18,6 +18,7 @@ const APT_BUILD: &[&str] = &[
     "libwebkit2gtk-4.1-dev",
     "librsvg2-dev",
     "xdg-utils",
+    "desktop-file-utils",
 ];
 /// And for the tests: a screen, a driver of windows, a sound server, a TURN server, all without
 /// hardware.
