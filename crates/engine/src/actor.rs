@@ -30,6 +30,9 @@ use crate::{
 use call::Call;
 use sources::Sources;
 
+/// Messages of a server that wait for the actor; the socket, and so the server, waits when it is
+/// full.
+const SERVER_QUEUE: usize = 64;
 /// A meter that moves ten times a second looks alive.
 const LEVELS_INTERVAL: Duration = Duration::from_millis(100);
 /// Figures are for people to read.
@@ -42,6 +45,10 @@ const IDLE: Duration = Duration::from_secs(3600);
 pub(crate) struct Actor {
     config: EngineConfig,
     inputs: mpsc::Sender<Input>,
+    /// For what comes from a server: it can never crowd out commands and devices.
+    server_inputs: mpsc::Sender<Input>,
+    /// The other end, until [`Self::run`].
+    from_server: mpsc::Receiver<Input>,
     events: EventSender,
     cancel: CancellationToken,
     tasks: Tasks,
@@ -64,9 +71,12 @@ impl Actor {
         cancel: CancellationToken,
     ) -> Self {
         let now = Instant::now();
+        let (server_inputs, from_server) = mpsc::channel(SERVER_QUEUE);
         Self {
             config,
             inputs,
+            server_inputs,
+            from_server,
             events,
             cancel,
             tasks: Tasks::default(),
@@ -94,12 +104,14 @@ impl Actor {
                 biased;
                 () = cancel.cancelled() => break,
                 Some(input) = inputs.recv() => self.handle(input),
+                Some(input) = self.from_server.recv() => self.handle(input),
                 task = self.tasks.ended() => self.task_ended(task),
                 () = tokio::time::sleep_until(deadline.into()) => {}
             }
         }
         // Whoever waits for room in it is let go, so that its task can end.
         drop(inputs);
+        self.from_server.close();
         self.leave();
         self.stop_watching();
         self.close_sources();
@@ -132,7 +144,7 @@ impl Actor {
                 self.stop_watching();
                 let generation = self.next_generation();
                 let cancel = self.cancel.child_token();
-                let inputs = self.inputs.clone();
+                let inputs = self.server_inputs.clone();
                 let task = watcher::run(link, generation, inputs, cancel.clone());
                 self.tasks.spawn(TaskId::Watch(generation), task);
                 self.watch = Some((generation, cancel));

@@ -6,15 +6,6 @@ pub use quartet_core::session::Connection;
 use quartet_media::DeviceError;
 use quartet_proto::{ErrorCode, MediaState, PeerId, PeerInfo};
 
-/// Somebody in the call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeerView {
-    /// Who, and what is sent.
-    pub info: PeerInfo,
-    /// How well connected.
-    pub connection: Connection,
-}
-
 /// A device or test source of the own side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SourceKind {
@@ -100,7 +91,7 @@ pub enum Event {
         /// The same.
         remote: String,
     },
-    /// Somebody's first voice packet was decoded.
+    /// Somebody's first voice packet is there.
     FirstAudio(PeerId),
     /// Somebody's first picture is complete.
     FirstVideo(PeerId),

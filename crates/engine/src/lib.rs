@@ -33,7 +33,7 @@ pub use command::{CaptureTap, Command, JoinRequest, Selected, TileId, TileSink, 
 pub use config::EngineConfig;
 pub use event::{
     AudioInStats, AudioOutStats, Connection, EncodeStats, EndReason, Event, FailureCode, PeerStats,
-    PeerView, SourceKind, Stats, VideoInStats, VideoOutStats,
+    SourceKind, Stats, VideoInStats, VideoOutStats,
 };
 pub use event_queue::EventReceiver;
 pub use quartet_rtc::{IceConfig, IcePolicy};

@@ -10,7 +10,7 @@ use quartet_proto::{
 use tokio::{
     net::TcpStream,
     sync::mpsc,
-    time::{Instant, timeout, timeout_at},
+    time::{sleep, timeout},
 };
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async_with_config,
@@ -24,7 +24,7 @@ use crate::input::{Generation, Input, SocketNews};
 const CONNECT_DEADLINE: Duration = Duration::from_secs(8);
 /// A server that takes nothing for this long is gone, as is one that says nothing.
 const SEND_DEADLINE: Duration = SILENCE_LIMIT;
-/// What is left to say at the end (`leave`) may take this long.
+/// What is left to say at the end (`leave`) may take this long, the closing included.
 const FLUSH_DEADLINE: Duration = Duration::from_millis(500);
 /// Messages that wait to be sent: four peers' offers and candidates several times over. A server
 /// that lets more pile up is treated as gone.
@@ -103,11 +103,11 @@ impl Socket {
 /// The task of a call's socket: connects, then carries messages both ways until the server is gone
 /// or `outgoing` is closed; what was put in there before is still sent.
 ///
-/// `hang_up` ends the wait for the connection.
+/// `hang_up` ends the wait for the connection, and bounds that last sending.
 pub(crate) async fn run(
     server: ServerUrl,
     generation: Generation,
-    mut outgoing: mpsc::Receiver<ClientMessage>,
+    outgoing: mpsc::Receiver<ClientMessage>,
     inputs: mpsc::Sender<Input>,
     hang_up: CancellationToken,
 ) {
@@ -115,51 +115,63 @@ pub(crate) async fn run(
         () = hang_up.cancelled() => return,
         connected = Socket::connect(&server) => connected,
     };
-    let mut socket = match connected {
-        Ok(socket) => socket,
-        Err(error) => {
-            tracing::warn!(%error, "the signalling server is not reached");
-            return;
+    let carried = match connected {
+        Ok(socket) => {
+            let end = async {
+                hang_up.cancelled().await;
+                sleep(FLUSH_DEADLINE).await;
+            };
+            tokio::select! {
+                carried = carry(socket, generation, outgoing, &inputs) => carried,
+                () = end => Err(SocketError::Deadline("saying the last words")),
+            }
         }
+        Err(error) => Err(error),
     };
-    let say = async |news| inputs.send(Input::Socket(generation, news)).await;
+    if let Err(error) = carried {
+        tracing::warn!(%error, "no signalling connection");
+    }
+}
+
+/// Until the server is gone, or, which is good, until `outgoing` is closed and empty.
+async fn carry(
+    mut socket: Socket,
+    generation: Generation,
+    mut outgoing: mpsc::Receiver<ClientMessage>,
+    inputs: &mpsc::Sender<Input>,
+) -> Result<(), SocketError> {
     // A closed input queue is the engine's end: what is left to send still goes out.
-    let _ = say(SocketNews::Opened).await;
+    let say = async |news| drop(inputs.send(Input::Socket(generation, news)).await);
+    say(SocketNews::Opened).await;
     let mut warned = false;
-    let error = loop {
+    loop {
         tokio::select! {
             message = outgoing.recv() => match message {
-                Some(message) => {
-                    if let Err(error) = socket.send(&message).await {
-                        break error;
-                    }
-                }
+                Some(message) => socket.send(&message).await?,
                 None => {
-                    let _ = timeout_at(Instant::now() + FLUSH_DEADLINE, socket.close()).await;
-                    return;
+                    socket.close().await;
+                    return Ok(());
                 }
             },
-            incoming = socket.next() => match incoming {
-                Ok(Incoming::Message(message)) => {
-                    let _ = say(SocketNews::Message(message)).await;
-                }
-                Ok(Incoming::Unreadable) if !warned => {
+            incoming = socket.next() => match incoming? {
+                Incoming::Message(message) => say(SocketNews::Message(message)).await,
+                Incoming::Unreadable if warned => {}
+                Incoming::Unreadable => {
                     warned = true;
-                    let _ = say(SocketNews::Unreadable).await;
+                    say(SocketNews::Unreadable).await;
                 }
-                Ok(Incoming::Unreadable) => {}
-                Err(error) => break error,
             },
         }
-    };
-    tracing::warn!(%error, "the signalling connection is gone");
+    }
 }
 
 /// The kind of error; its own text may name addresses.
 fn describe(error: &tungstenite::Error) -> SocketError {
-    use tungstenite::Error;
+    use tungstenite::{Error, error::ProtocolError};
     match error {
-        Error::ConnectionClosed | Error::AlreadyClosed => SocketError::Closed,
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => SocketError::Closed,
         Error::Io(_) => SocketError::Failed("the network"),
         Error::Tls(_) => SocketError::Failed("the server's certificate"),
         Error::Capacity(_) => SocketError::Failed("a message was too large"),

@@ -85,3 +85,25 @@ impl Tasks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_end_is_given_up_at_the_deadline() {
+        let mut tasks = Tasks::default();
+        tasks.spawn(TaskId::Socket(1), async {});
+        tasks.spawn(TaskId::Watch(2), future::pending());
+        let begin = tokio::time::Instant::now();
+        tasks.finish(Duration::from_secs(3)).await;
+        assert_eq!(begin.elapsed(), Duration::from_secs(3));
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_has_ended_too() {
+        let mut tasks = Tasks::default();
+        tasks.spawn(TaskId::Watch(7), async { panic!("on purpose") });
+        assert_eq!(tasks.ended().await, TaskId::Watch(7));
+    }
+}

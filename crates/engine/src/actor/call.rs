@@ -211,7 +211,7 @@ impl Actor {
         let Some(call) = &mut self.call else { return };
         let (outgoing, receiver) = mpsc::channel(socket::OUTGOING_QUEUE);
         let hang_up = self.cancel.child_token();
-        let (server, inputs) = (call.server.clone(), self.inputs.clone());
+        let (server, inputs) = (call.server.clone(), self.server_inputs.clone());
         let task = socket::run(server, generation, receiver, inputs, hang_up.clone());
         self.tasks.spawn(TaskId::Socket(generation), task);
         call.socket = Some(SocketHandle { generation, outgoing, hang_up });

@@ -3,7 +3,14 @@
 //! Each change only says what is wanted; `settle_sources` then starts what is missing and stops
 //! what is too much. Stopping joins threads and is done on a thread for blocking work.
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use parking_lot::Mutex;
 use quartet_core::session::Input as SessionInput;
@@ -234,10 +241,15 @@ impl Actor {
             let fan_out = Arc::clone(&self.fan_out);
             let mut running =
                 Announcement::new(SourceKind::Microphone, generation, self.inputs.clone());
+            // Not a sound gets out before the thread knows that it is muted.
+            let ready = Arc::new(AtomicBool::new(false));
+            let told = Arc::clone(&ready);
             let callbacks = VoiceCallbacks {
                 packet: Box::new(move |timestamp, payload| {
                     running.make();
-                    fan_out.voice(timestamp, &payload);
+                    if told.load(Ordering::Acquire) {
+                        fan_out.voice(timestamp, &payload);
+                    }
                 }),
                 ended: ended(SourceKind::Microphone, generation, self.inputs.clone()),
             };
@@ -246,6 +258,7 @@ impl Actor {
             let sources = &mut self.sources;
             microphone.set_muted(sources.muted);
             microphone.set_processing(sources.processing);
+            ready.store(true, Ordering::Release);
             sources.microphone.started(input, microphone, generation);
         }
     }
@@ -260,6 +273,9 @@ impl Actor {
             let generation = self.next_generation();
             let ended = ended(SourceKind::Speaker, generation, self.inputs.clone());
             let speaker = Speaker::start(output.clone(), self.mixer.clone(), ended);
+            if output.is_some() {
+                self.events.send(Event::SourceRunning(SourceKind::Speaker));
+            }
             self.sources.speaker.started(output, speaker, generation);
         }
     }
