@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     future, io,
     process::ExitCode,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,6 +13,7 @@ use quartet_engine::{
     Command, Connection, EndReason, Engine, EngineConfig, Event, EventReceiver, JoinRequest,
     Selected, SourceKind, Stats,
 };
+use quartet_media::TestPattern;
 use quartet_proto::PeerId;
 use tokio::time::{sleep_until, timeout};
 
@@ -50,7 +52,11 @@ pub(crate) fn run(join: Join) -> ExitCode {
 }
 
 fn select(join: &Join) -> Result<Selected, String> {
-    let video = parse_video(&join.video).map_err(|error| format!("--video: {error}"))?;
+    let video = match join.video.as_str() {
+        // Everybody in colours of their own.
+        "pattern" => Some(Arc::new(TestPattern::new(&join.name)) as _),
+        other => parse_video(other).map_err(|error| format!("--video: {error}"))?,
+    };
     let audio = parse_audio(&join.audio).map_err(|error| format!("--audio: {error}"))?;
     let person_speaks = join.audio == "mic" || join.audio.starts_with("mic:");
     let speaker = if person_speaks { "speaker" } else { "none" };

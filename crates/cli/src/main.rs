@@ -7,7 +7,10 @@ mod report;
 mod usage;
 mod viewer;
 
-use std::{io::Write as _, process::ExitCode};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+};
 
 use clap::Parser as _;
 use quartet_proto::{JoinLink, LinkSecret};
@@ -21,13 +24,17 @@ const LOGGED: &str = "warn,webrtc=off,rtc=off";
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
     match cli.command {
         Command::New { server } => {
             // From the thread's ChaCha generator, which the system seeds.
             let secret = LinkSecret::from_bytes(rand::random());
             let link = JoinLink { server, secret }.to_web_url();
-            match writeln!(std::io::stdout(), "{link}") {
+            match writeln!(io::stdout(), "{link}") {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(_) => ExitCode::FAILURE,
             }
