@@ -4,6 +4,8 @@
 //! scenario runs once more in a process of its own ([`in_front_of`]).
 
 #![cfg(target_os = "linux")]
+// Clippy knows test functions, not what they share.
+#![allow(clippy::unwrap_used)]
 
 use std::{
     env,

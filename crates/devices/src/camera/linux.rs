@@ -18,10 +18,15 @@ use v4l::{Format, FourCC, capability::Flags, video::Capture, video::capture::Par
 
 use super::{Found, convert::Layout};
 
-/// What a device file is, for as long as it is the same file: asking wakes the camera from its
-/// sleep, and the list is made every two seconds.
-static KNOWN: LazyLock<Mutex<HashMap<PathBuf, ((u64, i64, i64), Option<String>)>>> =
-    LazyLock::new(Mutex::default);
+/// What is known of a device file: the name of its camera, if it is one.
+struct Known {
+    /// Its device number and when it was made: another camera is another file.
+    file: (u64, i64, i64),
+    card: Option<String>,
+}
+
+/// Asking wakes a camera from its sleep, and the list is made every two seconds: ask once.
+static KNOWN: LazyLock<Mutex<HashMap<PathBuf, Known>>> = LazyLock::new(Mutex::default);
 
 /// In the order of the numbers.
 pub(super) fn cameras() -> Vec<Found> {
@@ -51,10 +56,10 @@ pub(super) fn cameras() -> Vec<Found> {
 fn card(path: &Path) -> Option<String> {
     let meta = fs::metadata(path).ok().filter(|meta| meta.file_type().is_char_device())?;
     let file = (meta.st_rdev(), meta.st_ctime(), meta.st_ctime_nsec());
-    if let Some((known, card)) = KNOWN.lock().get(path)
-        && *known == file
+    if let Some(known) = KNOWN.lock().get(path)
+        && known.file == file
     {
-        return card.clone();
+        return known.card.clone();
     }
     let card = match v4l::Device::with_path(path).and_then(|device| device.query_caps()) {
         Ok(caps) => {
@@ -70,7 +75,7 @@ fn card(path: &Path) -> Option<String> {
             None
         }
     };
-    KNOWN.lock().insert(path.to_owned(), (file, card.clone()));
+    KNOWN.lock().insert(path.to_owned(), Known { file, card: card.clone() });
     card
 }
 
