@@ -436,7 +436,7 @@ impl State {
     fn show(&self) {
         if let Some(page) = &self.page {
             // A page that is being reloaded asks for everything again.
-            let _ = page.send(UiEvent::View(self.model.view().clone()));
+            let _ = page.send(UiEvent::View(Box::new(self.model.view().clone())));
         }
     }
 }

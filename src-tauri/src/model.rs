@@ -105,7 +105,7 @@ impl Model {
             Event::SourceRunning(kind) => self.set_device(kind, DeviceState::Running),
             Event::Ended(reason) => self.end(reason),
         }
-        Some(UiEvent::View(self.view.clone()))
+        Some(UiEvent::View(Box::new(self.view.clone())))
     }
 
     fn end(&mut self, reason: EndReason) {

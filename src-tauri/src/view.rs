@@ -236,7 +236,7 @@ pub struct LevelView {
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
 pub enum UiEvent {
     /// The new whole.
-    View(AppView),
+    View(Box<AppView>),
     /// Ten times a second while anything can be heard.
     Levels(Vec<LevelView>),
     /// To be said once, in passing.
