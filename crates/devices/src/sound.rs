@@ -11,10 +11,13 @@ mod sample;
 mod speaker;
 mod stream;
 
+use std::sync::Arc;
+
 use cpal::{
     DeviceId, ErrorKind,
     traits::{DeviceTrait, HostTrait},
 };
+use parking_lot::Mutex;
 use quartet_media::DeviceError;
 
 pub use self::{microphone::Microphone, speaker::SpeakerDevice};
@@ -55,7 +58,7 @@ impl Direction {
 
 /// Microphones and speakers.
 pub(crate) fn list() -> (Vec<Device>, Vec<Device>) {
-    let host = cpal::default_host();
+    let host = preferred();
     let devices: Vec<cpal::Device> = match host.devices() {
         Ok(devices) => devices.filter(worth_listing).collect(),
         Err(error) => {
@@ -96,9 +99,7 @@ fn worth_listing(device: &cpal::Device) -> bool {
 }
 
 fn is_monitor(device: &cpal::Device) -> bool {
-    device
-        .id()
-        .is_ok_and(|id| id.host().to_string() == "pulseaudio" && id.id().ends_with(".monitor"))
+    device.id().is_ok_and(|id| is_pulse(id.host()) && id.id().ends_with(".monitor"))
 }
 
 fn label(device: &cpal::Device) -> String {
@@ -109,13 +110,35 @@ fn label(device: &cpal::Device) -> String {
     )
 }
 
+/// The preferred sound system; the same connection for everybody while its server answers.
+///
+/// Not one each: the PulseAudio client's thread only notices that its last user is gone when the
+/// server says something, which may be never, and a server takes 64 clients.
+fn preferred() -> Arc<cpal::Host> {
+    static SHARED: Mutex<Option<Arc<cpal::Host>>> = Mutex::new(None);
+    let shared = SHARED.lock().clone();
+    // Asked outside the lock: a server that hangs does so for whoever asks, and for nobody else.
+    if let Some(host) = shared.filter(|host| host.devices().is_ok()) {
+        return host;
+    }
+    let host = Arc::new(cpal::default_host());
+    // A server may start later: ask again until there is one.
+    *SHARED.lock() = is_pulse(host.id()).then(|| Arc::clone(&host));
+    host
+}
+
+fn is_pulse(host: cpal::HostId) -> bool {
+    host.to_string() == "pulseaudio"
+}
+
 /// The sound system that an id belongs to; without one, or for a mere name, the preferred one.
-fn host_of(wanted: Option<&str>) -> Result<cpal::Host, DeviceError> {
+fn host_of(wanted: Option<&str>) -> Result<Arc<cpal::Host>, DeviceError> {
+    let preferred = preferred();
     match wanted.map(|wanted| (wanted, wanted.parse::<DeviceId>())) {
-        Some((wanted, Ok(id))) => {
-            cpal::host_from_id(id.host()).map_err(|error| explain(wanted, &error))
+        Some((wanted, Ok(id))) if id.host() != preferred.id() => {
+            cpal::host_from_id(id.host()).map(Arc::new).map_err(|error| explain(wanted, &error))
         }
-        _ => Ok(cpal::default_host()),
+        _ => Ok(preferred),
     }
 }
 

@@ -36,14 +36,15 @@ impl SoundServer {
     pub fn start() -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("quartet-sound").tempdir()?;
         let path = folder.path();
+        // Without rewinds, as a sink without a clock otherwise keeps 2 s of silence ahead.
         let (script, log) = (path.join("script.pa"), path.join("log"));
         fs::create_dir(path.join("home"))?;
         fs::write(
             &script,
             format!(
                 "load-module module-native-protocol-unix auth-anonymous=1 socket={socket}\n\
-                 load-module module-null-sink sink_name=spk rate=48000 channels=2\n\
-                 load-module module-null-sink sink_name=mic_in rate=48000 channels=1\n\
+                 load-module module-null-sink sink_name=spk rate=48000 channels=2 norewinds=1\n\
+                 load-module module-null-sink sink_name=mic_in rate=48000 channels=1 norewinds=1\n\
                  load-module module-remap-source source_name=mic master=mic_in.monitor channels=1\n\
                  set-default-sink spk\n\
                  set-default-source mic\n",

@@ -20,7 +20,7 @@ use cpal::{
 };
 use quartet_media::{DeviceError, Stop};
 
-use super::{Direction, explain, find, host_of, label};
+use super::{Direction, explain, find, host_of, is_pulse, label};
 use crate::worker::Worker;
 
 /// The real-time callback comes every 10 ms; a device that does not call for so long is gone.
@@ -112,7 +112,7 @@ pub(super) fn run<E: Send + 'static>(
     })
     .map_err(|error| failed(&known, &error.to_string()))?;
 
-    let mut opened = false;
+    let (mut opened, mut flows) = (false, false);
     let mut last = (0, Instant::now());
     let outcome = loop {
         if stop.is_stopped() {
@@ -121,7 +121,7 @@ pub(super) fn run<E: Send + 'static>(
         match told.try_recv() {
             Ok(Ok(stream)) => {
                 known.clone_from(&stream.label);
-                opened = true;
+                (opened, flows) = (true, false);
                 last.1 = Instant::now();
                 if let Err(error) = open(stream) {
                     break Err(error);
@@ -139,8 +139,10 @@ pub(super) fn run<E: Send + 'static>(
         let callbacks = counters.callbacks.load(Ordering::Relaxed);
         if callbacks != last.0 {
             last = (callbacks, Instant::now());
-        } else if last.1.elapsed() > if opened { SILENCE } else { OPENING } {
-            let reason = if opened { "it has stopped by itself" } else { "it does not open" };
+            flows = opened;
+        // Opened is not yet begun: a sound server may have seconds of older sound to play first.
+        } else if last.1.elapsed() > if flows { SILENCE } else { OPENING } {
+            let reason = if flows { "it has stopped by itself" } else { "it does not begin" };
             break Err(failed(&known, reason));
         }
         thread::park_timeout(NAP);
@@ -229,7 +231,7 @@ impl<E> Owner<'_, E> {
     /// PulseAudio moves a stream whose device is unplugged to any other one, and if that is what
     /// the speakers play: an unplugged microphone must be noticed here.
     fn better(&self, host: &cpal::Host) -> Result<Option<cpal::DeviceId>, DeviceError> {
-        if self.wanted.is_some() && host.id().to_string() != "pulseaudio" {
+        if self.wanted.is_some() && !is_pulse(host.id()) {
             return Ok(None);
         }
         Ok(find(host, self.direction, self.wanted.as_deref())?.id().ok())
