@@ -1,6 +1,7 @@
 //! The project's own commands. Start with `cargo xtask`.
 
 mod bench;
+mod camera_check;
 mod demo;
 mod run;
 mod setup;
@@ -21,6 +22,8 @@ cargo xtask COMMAND
   test           everything: formatting, lints, types, unit, page and whole-product tests
   bench          measure calls of 2, 3 and 4 people (builds with optimisation)
 
+  camera-check   the camera against a real driver, in an emulated machine (Linux, some minutes)
+
   setup          only install what building and testing need
   build          only build the page and the programs
   bindings       write the page's types again from the Rust types
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(),
         ["test"] => test::run(),
         ["bench"] => bench::run(),
+        ["camera-check"] => camera_check::run(),
         ["setup"] => setup::everything(),
         ["build"] => setup::to_build().and_then(|tools| run::build(&tools)),
         ["bindings"] => test::write_bindings(),

@@ -12,6 +12,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     step("Checking the rules of the house", tidy::run)?;
     ui::build(&tools)?;
     step("Checking the page's types and style", || {
+        execute(&mut tools.npm(&["run", "--silent", "lint"]))?;
         execute(&mut tools.npm(&["run", "--silent", "check"]))
     })?;
     step("Testing the page", || execute(&mut tools.npm(&["run", "--silent", "test"])))?;

@@ -147,6 +147,12 @@ impl AppWindow {
 
     /// Writes what the page shows as a PNG file.
     pub fn screenshot(&self, file: &Path) -> anyhow::Result<()> {
+        // WebKit gives the picture with the next frame, and a page at rest draws none.
+        self.eval(
+            "const style = document.body.style;
+            const draw = setInterval(() => { style.opacity = style.opacity ? '' : '0.999'; }, 50);
+            setTimeout(() => { clearInterval(draw); style.opacity = ''; }, 5000);",
+        )?;
         let answer = self.agent.get(format!("{}/screenshot", self.session)).call()?;
         let value: Value = answer.into_body().read_json()?;
         let png = STANDARD.decode(value["value"].as_str().context("no picture")?)?;
