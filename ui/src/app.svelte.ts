@@ -1,15 +1,17 @@
 // What the page knows, and what it can be asked to do.
 
-import { announcements } from './announce';
+import { Announcer } from './announce';
 import type { AppView, Boot, FailureView, LevelView, Settings, UiEvent } from './bindings';
 import { failureOf, type CallEngine, type DeviceKind } from './engine/engine';
 import { failureText, translator, type LanguageCode } from './i18n/translate';
 import { loudness, SpeechDetector } from './speech';
 
-/** A note on the screen goes by itself after this, milliseconds. */
-const NOTE_MS = 8000;
+/** News on the screen goes by itself after this, milliseconds. */
+const NEWS_MS = 4000;
+/** A failure, which has more words and says what to do, milliseconds. */
+const FAILURE_MS = 8000;
 /** Notes at once; older ones make room. */
-const MAX_NOTES = 3;
+const MAX_NOTES = 2;
 /** Sentences kept for screen readers; they read what is added. */
 const MAX_SAID = 5;
 /** Without news for this long, milliseconds, it is silent: the app only reports what is heard. */
@@ -59,6 +61,7 @@ export class App {
   });
   readonly t = $derived(translator(this.language));
 
+  private readonly announcer = new Announcer();
   private readonly speech = new SpeechDetector();
   private silence: ReturnType<typeof setTimeout> | undefined;
   private nextId = 0;
@@ -164,8 +167,15 @@ export class App {
     if (view.phase.at !== before.phase.at) {
       this.refusal = null;
       if (view.phase.at !== 'in_call' && this.dialog === 'leave') this.dialog = null;
+      // What was noted is about a call or a room that is no longer in front of anybody.
+      if (view.phase.at === 'home' || view.phase.at === 'left') this.notes = [];
     }
-    for (const { message, visible } of announcements(before, view, this.t)) {
+    for (const { message, visible } of this.announcer.compare(
+      before,
+      view,
+      this.t,
+      this.language,
+    )) {
       const text = this.t(...message);
       this.say(text);
       if (visible) this.note(text, null);
@@ -191,7 +201,7 @@ export class App {
     const id = this.nextId++;
     const others = this.notes.filter((note) => note.text !== text);
     this.notes = [...others, { id, text, code }].slice(-MAX_NOTES);
-    setTimeout(() => this.dismiss(id), NOTE_MS);
+    setTimeout(() => this.dismiss(id), code === null ? NEWS_MS : FAILURE_MS);
   }
 
   private say(text: string): void {

@@ -1,15 +1,21 @@
 import { expect, it } from 'vitest';
 
-import { announcements } from '../src/announce';
+import { Announcer } from '../src/announce';
 import type { AppView } from '../src/bindings';
 import { translator } from '../src/i18n/translate';
 import { inCall, peer, view } from './fake_engine';
 
 const t = translator('en');
-const say = (before: AppView, after: AppView) =>
-  announcements(before, after, t).map(({ message }) =>
-    t(...message).replace(/[\u2068\u2069]/g, ''),
-  );
+/** What is said about each view after the first. */
+const say = (first: AppView, ...views: AppView[]) => {
+  const announcer = new Announcer();
+  let before = first;
+  return views.flatMap((after) => {
+    const said = announcer.compare(before, after, t, 'en');
+    before = after;
+    return said.map(({ message }) => t(...message).replace(/[\u2068\u2069]/g, ''));
+  });
+};
 
 it('says who comes and who goes', () => {
   const before = inCall([peer('Ann'), peer('Bob')]);
@@ -20,10 +26,24 @@ it('says nothing when nothing has changed', () => {
   expect(say(inCall([peer('Ann')]), inCall([peer('Ann')]))).toEqual([]);
 });
 
-it('says how many are in, not each name, on entering', () => {
-  expect(say(view(), inCall([peer('Ann'), peer('Bob')]))).toEqual([
-    'You are in the call',
-    '3 people in the call',
+it('says in one sentence who is in on entering', () => {
+  expect(say(view(), inCall([peer('Ann'), peer('Bob'), peer('Cid')]))).toEqual([
+    'In the call with Ann, Bob, and Cid',
+  ]);
+  expect(say(view(), inCall([]))).toEqual(['You are in the call']);
+});
+
+it('does not say again who was named on entering, and comes into view only then', () => {
+  const entering = inCall([]);
+  if (entering.room) entering.room.waiting = ['Ann', 'Bob'];
+  const bob = peer('2', { name: 'Bob' });
+  expect(
+    say(view(), entering, inCall([peer('Ann')]), inCall([peer('Ann'), bob]), inCall([bob])),
+  ).toEqual(['In the call with Ann and Bob', 'Ann left']);
+  expect(say(view(), entering, inCall([peer('Ann')]), inCall([]), inCall([peer('Ann')]))).toEqual([
+    'In the call with Ann and Bob',
+    'Ann left',
+    'Ann joined',
   ]);
 });
 

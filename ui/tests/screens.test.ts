@@ -425,7 +425,23 @@ describe('notices', () => {
       engine.events({ type: 'notice', data: { code: `new_${i}`, message: `thing ${i}` } });
     }
     flushSync();
-    expect(all('notice')).toHaveLength(3);
+    expect(all('notice')).toHaveLength(2);
+  });
+
+  it('of the call go with it', async () => {
+    const { engine } = await open(inCall([]));
+    engine.show(inCall([peer('Ann')]));
+    expect(text('news')).toContain('Ann joined');
+    engine.show({ ...inCall([]), phase: { at: 'left', failure: null } });
+    expect(all('news')).toHaveLength(0);
+  });
+
+  it('of the call wait while a dialog is open', async () => {
+    const { engine } = await open(inCall([]));
+    press(',', { code: 'Comma' });
+    engine.show(inCall([peer('Ann')]));
+    expect(all('news')).toHaveLength(0);
+    expect(text('said')).toContain('Ann joined');
   });
 });
 

@@ -136,6 +136,7 @@ export const en = {
   'said.cameraOff': 'Your camera is off',
   'said.cameraOn': 'Your camera is on',
   'said.inCall': 'You are in the call',
+  'said.inCallWith': 'In the call with {names}',
   'said.offline': 'The server does not answer; the call goes on',
   'said.online': 'The server is back',
 

@@ -136,6 +136,7 @@ export const th: Catalogue = {
   'said.cameraOff': 'กล้องของคุณปิดอยู่',
   'said.cameraOn': 'กล้องของคุณเปิดแล้ว',
   'said.inCall': 'คุณอยู่ในการโทรแล้ว',
+  'said.inCallWith': 'คุณอยู่ในการโทรกับ {names}',
   'said.offline': 'เซิร์ฟเวอร์ไม่ตอบสนอง การโทรยังดำเนินต่อไป',
   'said.online': 'เซิร์ฟเวอร์กลับมาแล้ว',
 

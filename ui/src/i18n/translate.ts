@@ -40,6 +40,11 @@ export function isolate(text: string): string {
   return ISOLATE + text + POP;
 }
 
+/** Strangers' names as a list in a sentence: «Ann, Bob and Cid». */
+export function listOf(names: string[], language: LanguageCode): string {
+  return new Intl.ListFormat(language, { type: 'conjunction' }).format(names.map(isolate));
+}
+
 export function translator(language: LanguageCode): Translate {
   const catalogue = catalogues[language];
   const plural = new Intl.PluralRules(language);
