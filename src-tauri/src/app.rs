@@ -40,6 +40,8 @@ struct State {
     file: SettingsFile,
     found: DeviceList,
     selected: Selected,
+    /// In front of a room or in it: what is chosen is in use.
+    devices_open: bool,
     media: MediaState,
     link: Option<JoinLink>,
     page: Option<Channel<UiEvent>>,
@@ -69,6 +71,7 @@ impl App {
             file,
             found: DeviceList::default(),
             selected: Selected::default(),
+            devices_open: false,
             media,
             link: None,
             page: None,
@@ -230,22 +233,25 @@ impl App {
         state.show();
     }
 
-    /// Uses another device from now on, and keeps the choice.
-    pub(crate) fn choose(&self, kind: SourceKind, id: String) {
+    /// Uses another device from now on, and keeps the choice; without one, all stays as it is.
+    /// Gives what is chosen now.
+    pub(crate) fn choose(&self, kind: SourceKind, id: Option<String>) -> String {
         let mut state = self.state.lock();
         let place = match kind {
             SourceKind::Camera => &mut state.settings.camera,
             SourceKind::Microphone => &mut state.settings.microphone,
             SourceKind::Speaker => &mut state.settings.speaker,
         };
-        *place = id;
+        let Some(id) = id else { return place.clone() };
+        place.clone_from(&id);
         state.save();
         state.offer_devices();
-        if state.devices_open() {
+        if state.devices_open {
             self.open(&mut state, kind);
             self.engine.send(Command::Select(state.selected.clone()));
         }
         state.show();
+        id
     }
 
     /// Keeps what the settings screen says; what concerns a running call takes effect in it where
@@ -260,7 +266,7 @@ impl App {
         state.save();
         state.offer_devices();
         self.engine.send(Command::ProcessVoice(state.settings.process_voice));
-        if state.devices_open() {
+        if state.devices_open {
             let changed = [
                 (SourceKind::Camera, before.camera != state.settings.camera),
                 (SourceKind::Microphone, before.microphone != state.settings.microphone),
@@ -343,7 +349,7 @@ impl App {
         let mut state = self.state.lock();
         state.found = found;
         state.offer_devices();
-        if state.devices_open() {
+        if state.devices_open {
             let me = state.model.view().me.clone();
             let failed = [
                 (SourceKind::Camera, me.camera),
@@ -368,7 +374,7 @@ impl App {
     }
 
     fn open_devices(&self, state: &mut State) {
-        if !state.devices_open() {
+        if !std::mem::replace(&mut state.devices_open, true) {
             for kind in [SourceKind::Camera, SourceKind::Microphone, SourceKind::Speaker] {
                 self.open(state, kind);
             }
@@ -378,6 +384,7 @@ impl App {
     }
 
     fn close_devices(&self, state: &mut State) {
+        state.devices_open = false;
         state.selected = Selected::default();
         self.engine.send(Command::Select(Selected::default()));
         for kind in [SourceKind::Camera, SourceKind::Microphone, SourceKind::Speaker] {
@@ -418,11 +425,6 @@ impl App {
 }
 
 impl State {
-    fn devices_open(&self) -> bool {
-        let Selected { video, audio, speaker } = &self.selected;
-        video.is_some() || audio.is_some() || speaker.is_some()
-    }
-
     fn offer_devices(&mut self) {
         self.model.set_devices(devices::choices(&self.found, &self.settings));
     }

@@ -8,6 +8,7 @@ use tauri::{
     ipc::{Channel, InvokeResponseBody},
 };
 use tauri_plugin_clipboard_manager::ClipboardExt as _;
+use tauri_plugin_dialog::DialogExt as _;
 
 use crate::{
     app::App,
@@ -57,15 +58,20 @@ pub(crate) fn set_camera_off(app: Shared<'_>, camera_off: bool) {
 }
 
 #[command]
-pub(crate) fn choose(app: Shared<'_>, kind: String, id: String) -> Result<(), FailureView> {
-    let kind = match kind.as_str() {
-        "camera" => SourceKind::Camera,
-        "microphone" => SourceKind::Microphone,
-        "speaker" => SourceKind::Speaker,
+pub(crate) async fn choose(
+    handle: AppHandle,
+    app: Shared<'_>,
+    kind: String,
+    id: String,
+) -> Result<String, FailureView> {
+    let (kind, ending) = match kind.as_str() {
+        "camera" => (SourceKind::Camera, "y4m"),
+        "microphone" => (SourceKind::Microphone, "wav"),
+        "speaker" => (SourceKind::Speaker, ""),
         _ => return Err(misuse("kind")),
     };
-    app.choose(kind, id);
-    Ok(())
+    let id = if id == "file" { pick_file(&handle, ending).await } else { Some(id) };
+    Ok(app.choose(kind, id))
 }
 
 #[command]
@@ -119,4 +125,15 @@ fn tile_id(text: &str) -> Result<TileId, FailureView> {
 
 fn misuse(what: &str) -> FailureView {
     FailureView { code: "internal".to_owned(), message: format!("the page named no valid {what}") }
+}
+
+/// Lets the person pick a file; `None` when they do not.
+async fn pick_file(handle: &AppHandle, ending: &str) -> Option<String> {
+    let (picked, answer) = tokio::sync::oneshot::channel();
+    handle.dialog().file().add_filter(ending, &[ending]).pick_file(move |file| {
+        // Nobody waits any more when the app is closing.
+        let _ = picked.send(file);
+    });
+    let path = answer.await.ok()??.into_path().ok()?;
+    path.into_os_string().into_string().ok()
 }

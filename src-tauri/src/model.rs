@@ -76,11 +76,12 @@ impl Model {
                 self.set_waiting(Some(peers.into_iter().map(|peer| peer.name).collect()));
             }
             Event::RosterUnknown => self.set_waiting(None),
-            Event::Joined { .. } => {
+            Event::Joined { you: _, present } => {
                 self.view.phase = PhaseView::InCall { signalling_online: true };
                 if let Some(room) = &mut self.view.room {
                     room.peers.clear();
                 }
+                present.into_iter().for_each(|info| self.add_peer(info));
             }
             Event::Signalling { online } => {
                 if matches!(self.view.phase, PhaseView::InCall { .. }) {
@@ -141,7 +142,8 @@ impl Model {
             connection: ConnectionView::Connecting,
         };
         match room.peers.iter_mut().find(|known| known.id == peer.id) {
-            Some(known) => *known = peer,
+            // What is known of the connection stays true.
+            Some(known) => *known = PeerView { connection: known.connection, ..peer },
             None => room.peers.push(peer),
         }
     }
@@ -221,7 +223,7 @@ mod tests {
     fn a_peer_comes_changes_and_goes() {
         let mut model = in_front_of_a_room();
         assert!(model.start_joining());
-        model.apply(Event::Joined { you: PeerId::from_u64(1) });
+        model.apply(Event::Joined { you: PeerId::from_u64(1), present: Vec::new() });
         model.apply(Event::PeerJoined(somebody(2)));
         model.apply(Event::PeerConnection(PeerId::from_u64(2), Connection::Connected));
         let media = MediaState { muted: true, camera_off: false };
@@ -232,6 +234,23 @@ mod tests {
         assert_eq!(peers[0].connection, ConnectionView::Connected);
         model.apply(Event::PeerLeft(somebody(2)));
         assert!(model.view().room.as_ref().unwrap().peers.is_empty());
+    }
+
+    #[test]
+    fn those_who_are_there_already_are_shown_at_once_and_announced_without_change() {
+        let mut model = in_front_of_a_room();
+        assert!(model.start_joining());
+        let present = vec![somebody(2), somebody(3)];
+        model.apply(Event::Joined { you: PeerId::from_u64(1), present });
+        let peers = |model: &Model| model.view().room.as_ref().unwrap().peers.clone();
+        let names: Vec<_> = peers(&model).into_iter().map(|peer| peer.name).collect();
+        assert_eq!(names, ["Number 2", "Number 3"]);
+        model.apply(Event::PeerConnection(PeerId::from_u64(2), Connection::Connected));
+        let media = MediaState { muted: true, camera_off: false };
+        model.apply(Event::PeerJoined(PeerInfo { media, ..somebody(2) }));
+        assert_eq!(peers(&model).len(), 2);
+        assert!(peers(&model)[0].muted);
+        assert_eq!(peers(&model)[0].connection, ConnectionView::Connected);
     }
 
     #[test]

@@ -134,7 +134,7 @@ pub struct AppView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct DeviceView {
     /// What `Settings` keeps: `camera`, `camera:…`, `pattern`, `mic`, `mic:…`, `tone`, `speaker`,
-    /// `speaker:…`, `none`, …
+    /// `speaker:…`, a file's path, `none`, …; `file` lets the person pick one.
     pub id: String,
     /// For people; the page has its own words for `none`, `pattern`, `tone`, and for `camera`,
     /// `mic` and `speaker`, which are the system's own choice.

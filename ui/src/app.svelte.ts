@@ -116,8 +116,13 @@ export class App {
   }
 
   choose(kind: DeviceKind, id: string): Promise<void> {
+    // Picking a file changes nothing before one is picked.
+    if (id !== 'file') this.chosen(kind, id);
+    return this.attempt(async () => this.chosen(kind, await this.engine.choose(kind, id)));
+  }
+
+  private chosen(kind: DeviceKind, id: string): void {
     if (this.settings) this.settings = { ...this.settings, [kind]: id };
-    return this.attempt(() => this.engine.choose(kind, id));
   }
 
   /** Resolves to whether the change was kept. */

@@ -119,7 +119,7 @@ devices: DevicesView, };
 export type DeviceView = { 
 /**
  * What `Settings` keeps: `camera`, `camera:…`, `pattern`, `mic`, `mic:…`, `tone`, `speaker`,
- * `speaker:…`, `none`, …
+ * `speaker:…`, a file's path, `none`, …; `file` lets the person pick one.
  */
 id: string, 
 /**

@@ -94,7 +94,7 @@ export class FakeEngine implements CallEngine {
   readonly goHome = vi.fn(async () => {});
   readonly setMuted = vi.fn(async (_muted: boolean) => {});
   readonly setCameraOff = vi.fn(async (_off: boolean) => {});
-  readonly choose = vi.fn(async (_kind: string, _id: string) => {});
+  readonly choose = vi.fn(async (_kind: string, id: string) => id);
   readonly saveSettings = vi.fn(async (wanted: Settings) => wanted);
   readonly copyLink = vi.fn(async () => {});
   readonly paint = vi.fn(

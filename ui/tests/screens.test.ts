@@ -138,6 +138,18 @@ describe('the green room', () => {
     expect((find('device-camera') as HTMLSelectElement).value).toBe('pattern');
   });
 
+  it('keeps what was chosen when no file is picked', async () => {
+    const first = inGreenRoom([]);
+    first.devices.cameras.push({ id: 'file', label: 'file' });
+    const { engine } = await open(first);
+    const before = (find('device-camera') as HTMLSelectElement).value;
+    engine.choose.mockResolvedValueOnce(before);
+    type('device-camera', 'file');
+    await settle();
+    expect(engine.choose).toHaveBeenCalledWith('camera', 'file');
+    expect((find('device-camera') as HTMLSelectElement).value).toBe(before);
+  });
+
   it('says what is wrong with a device', async () => {
     const first = inGreenRoom([]);
     first.me = { ...first.me, microphone: { is: 'failed', code: 'busy', message: 'EBUSY' } };

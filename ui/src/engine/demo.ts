@@ -142,11 +142,13 @@ export class DemoEngine implements CallEngine {
     return Promise.resolve();
   }
 
-  choose(kind: DeviceKind, id: string): Promise<void> {
+  choose(kind: DeviceKind, id: string): Promise<string> {
+    // There is no file to pick from here.
+    if (id === 'file') return Promise.resolve(this.settings[kind]);
     const state: DeviceState = id === 'none' ? { is: 'none' } : RUNNING;
     this.settings = { ...this.settings, [kind]: id };
     this.change({ me: { ...this.view.me, [kind]: state } });
-    return Promise.resolve();
+    return Promise.resolve(id);
   }
 
   saveSettings(settings: Settings): Promise<Settings> {

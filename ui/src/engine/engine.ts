@@ -32,7 +32,11 @@ export interface CallEngine {
 
   setMuted(muted: boolean): Promise<void>;
   setCameraOff(cameraOff: boolean): Promise<void>;
-  choose(kind: DeviceKind, id: string): Promise<void>;
+  /**
+   * Uses another device or test source; `file` lets the person pick a file. Resolves to what is
+   * chosen now, which is what was before when nothing was picked.
+   */
+  choose(kind: DeviceKind, id: string): Promise<string>;
   /** Resolves to what was kept. */
   saveSettings(settings: Settings): Promise<Settings>;
   copyLink(): Promise<void>;

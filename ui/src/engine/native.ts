@@ -42,7 +42,7 @@ export class NativeEngine implements CallEngine {
     return invoke('set_camera_off', { cameraOff });
   }
 
-  choose(kind: DeviceKind, id: string): Promise<void> {
+  choose(kind: DeviceKind, id: string): Promise<string> {
     return invoke('choose', { kind, id });
   }
 

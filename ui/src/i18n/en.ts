@@ -74,6 +74,8 @@ export const en = {
   'device.none.speaker': 'No sound',
   'device.pattern': 'Test picture',
   'device.tone': 'Test tone',
+  'device.file.y4m': 'A video file (.y4m)…',
+  'device.file.wav': 'A sound file (.wav)…',
   'device.absent': '{name} (not there now)',
   'device.problem': '{device}: {problem}',
 

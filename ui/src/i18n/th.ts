@@ -74,6 +74,8 @@ export const th: Catalogue = {
   'device.none.speaker': 'ไม่ใช้เสียง',
   'device.pattern': 'ภาพทดสอบ',
   'device.tone': 'เสียงทดสอบ',
+  'device.file.y4m': 'ไฟล์วิดีโอ (.y4m)…',
+  'device.file.wav': 'ไฟล์เสียง (.wav)…',
   'device.absent': '{name} (ตอนนี้ไม่พบ)',
   'device.problem': '{device}: {problem}',
 
