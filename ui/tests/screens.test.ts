@@ -150,6 +150,13 @@ describe('the green room', () => {
     expect((find('device-camera') as HTMLSelectElement).value).toBe(before);
   });
 
+  it('has labels of its own, and so have the settings above it', async () => {
+    await open(inGreenRoom([]));
+    press(',', { code: 'Comma' });
+    const lists = all('device-camera') as HTMLSelectElement[];
+    expect(lists.map((list) => list.labels?.length)).toEqual([1, 1]);
+  });
+
   it('says what is wrong with a device', async () => {
     const first = inGreenRoom([]);
     first.me = { ...first.me, microphone: { is: 'failed', code: 'busy', message: 'EBUSY' } };
