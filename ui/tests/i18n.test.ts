@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 import { en } from '../src/i18n/en';
 import { displayName, hue, initials } from '../src/i18n/names';
-import { catalogues, failureText, isolate, translator } from '../src/i18n/translate';
+import { catalogues, failureText, isolate, listOf, translator } from '../src/i18n/translate';
 
 // Of the signalling protocol, of the app, and of the devices.
 const codes = [
@@ -125,6 +125,18 @@ describe('a sentence', () => {
   it('puts a name in as it is, without reading it', () => {
     const name = '{name} $& $1 <b>';
     expect(translator('en')('said.left', { name })).toBe(`${isolate(name)} left`);
+  });
+});
+
+describe('a list of names', () => {
+  const plain = (text: string) => text.replace(/[\u2068\u2069]/g, '');
+
+  it('reads as a sentence does', () => {
+    expect(plain(listOf(['Ann'], 'en'))).toBe('Ann');
+    expect(plain(listOf(['Ann', 'Bob'], 'en'))).toBe('Ann and Bob');
+    expect(plain(listOf(['Ann', 'Bob', 'Cid'], 'en'))).toBe('Ann, Bob, and Cid');
+    expect(plain(listOf(['มะลิ', 'Bob'], 'th'))).toBe('มะลิ และ Bob');
+    expect(plain(listOf(['มะลิ', 'Bob', 'Cid'], 'th'))).toBe('มะลิ Bob และ Cid');
   });
 });
 

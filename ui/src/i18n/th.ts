@@ -108,7 +108,7 @@ export const th: Catalogue = {
   'left.title': 'คุณออกจากการโทรแล้ว',
   'left.byFailure': 'การโทรสิ้นสุดแล้ว',
   'left.next': 'คุณกลับเข้าไปได้ด้วยลิงก์เดิม',
-  'left.rejoin': 'กลับเข้าร่วม',
+  'left.rejoin': 'เข้าร่วมอีกครั้ง',
   'left.newCall': 'เริ่มการโทรใหม่',
   'left.home': 'หน้าแรก',
 

@@ -42,7 +42,11 @@ export function isolate(text: string): string {
 
 /** Strangers' names as a list in a sentence: «Ann, Bob and Cid». */
 export function listOf(names: string[], language: LanguageCode): string {
-  return new Intl.ListFormat(language, { type: 'conjunction' }).format(names.map(isolate));
+  const list = new Intl.ListFormat(language, { type: 'conjunction' });
+  // Thai is listed without spaces around «and», which reads badly beside a Latin name.
+  const parts = list.formatToParts(names.map(isolate));
+  const spaced = (literal: string) => literal.replace(/\s*(\p{Script=Thai}+)\s*/u, ' $1 ');
+  return parts.map(({ type, value }) => (type === 'literal' ? spaced(value) : value)).join('');
 }
 
 export function translator(language: LanguageCode): Translate {
