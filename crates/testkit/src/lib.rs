@@ -1,5 +1,7 @@
-//! Virtual time and simulated networks for tests.
+//! For tests: virtual time and simulated networks; real sound and relay servers.
 
 #[cfg(target_os = "linux")]
 pub mod sound;
+#[cfg(unix)]
+pub mod turn;
 pub mod world;

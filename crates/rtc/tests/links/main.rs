@@ -13,4 +13,3 @@ mod loss;
 mod relay;
 mod restart;
 mod stalled;
-mod turn_server;

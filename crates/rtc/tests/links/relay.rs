@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use quartet_core::LinkState;
 use quartet_rtc::{IceConfig, IcePolicy};
+use quartet_testkit::turn::TurnServer;
 use tokio::time::Instant;
 
-use crate::{
-    pair::{Pair, loopback},
-    turn_server::TurnServer,
-};
+use crate::pair::{Pair, loopback};
 
 #[tokio::test]
 async fn everything_can_go_through_a_relay() {
