@@ -76,6 +76,8 @@ impl Model {
                 self.set_waiting(Some(peers.into_iter().map(|peer| peer.name).collect()));
             }
             Event::RosterUnknown => self.set_waiting(None),
+            // Joined too late: the person has left before it was said.
+            Event::Joined { .. } if self.view.phase != PhaseView::Joining => return None,
             Event::Joined { you: _, present } => {
                 self.view.phase = PhaseView::InCall { signalling_online: true };
                 if let Some(room) = &mut self.view.room {
@@ -272,6 +274,16 @@ mod tests {
         assert!(model.start_joining());
         model.go_home();
         model.apply(Event::Ended(EndReason::Left));
+        assert_eq!(model.view().phase, PhaseView::Home);
+    }
+
+    #[test]
+    fn a_call_that_begins_after_going_home_does_not_show() {
+        let mut model = in_front_of_a_room();
+        assert!(model.start_joining());
+        model.go_home();
+        let late = Event::Joined { you: PeerId::from_u64(1), present: Vec::new() };
+        assert_eq!(model.apply(late), None);
         assert_eq!(model.view().phase, PhaseView::Home);
     }
 

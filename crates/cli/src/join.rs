@@ -203,7 +203,8 @@ impl Visit {
 
     fn tell(&mut self, event: Event) {
         let report = match event {
-            Event::Joined { you } => {
+            // Who is there already is said once, by `PeerJoined`.
+            Event::Joined { you, present: _ } => {
                 self.joined = true;
                 Report::Joined { peer: you, name: self.name.clone() }
             }

@@ -187,7 +187,7 @@ impl Session {
         &mut self,
         now: Instant,
         you: PeerId,
-        peers: Vec<PeerInfo>,
+        listed: Vec<PeerInfo>,
         mut ice_servers: Vec<IceServer>,
     ) {
         if you != self.own {
@@ -199,8 +199,9 @@ impl Session {
         self.signalling.welcomed(now);
         ice_servers.truncate(MAX_ICE_SERVERS);
         self.out.ice_servers = ice_servers;
+        let peers = self.believable(listed);
         if !again {
-            self.out.event(SessionEvent::Joined { you });
+            self.out.event(SessionEvent::Joined { you, present: peers.clone() });
         }
         self.tell_online(true);
         self.tell_media();
@@ -215,13 +216,23 @@ impl Session {
         }
     }
 
-    fn peer_joined(&mut self, now: Instant, mut info: PeerInfo, reach: Reach) {
+    /// The others whom the server lists: each once, and no more than fit.
+    fn believable(&self, listed: Vec<PeerInfo>) -> Vec<PeerInfo> {
+        let mut peers: Vec<PeerInfo> = Vec::new();
+        for info in listed {
+            let known = info.id == self.own || peers.iter().any(|peer| peer.id == info.id);
+            if !known && peers.len() < MAX_PEERS {
+                peers.push(clipped(info));
+            }
+        }
+        peers
+    }
+
+    fn peer_joined(&mut self, now: Instant, info: PeerInfo, reach: Reach) {
         if info.id == self.own {
             return;
         }
-        if let Some((end, _)) = info.name.char_indices().nth(MAX_NAME_CHARS) {
-            info.name.truncate(end);
-        }
+        let info = clipped(info);
         let full = self.peers.len() >= MAX_PEERS;
         match self.peers.entry(info.id) {
             Entry::Occupied(peer) => {
@@ -338,6 +349,14 @@ impl Session {
             self.out.send(ClientMessage::Media { media });
         }
     }
+}
+
+/// With a name that is no longer than a name may be.
+fn clipped(mut info: PeerInfo) -> PeerInfo {
+    if let Some((end, _)) = info.name.char_indices().nth(MAX_NAME_CHARS) {
+        info.name.truncate(end);
+    }
+    info
 }
 
 /// What is wanted and not done yet.

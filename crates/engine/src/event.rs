@@ -68,6 +68,8 @@ pub enum Event {
     Joined {
         /// The own id.
         you: PeerId,
+        /// Who was there before. Each of them follows as [`Self::PeerJoined`], too.
+        present: Vec<PeerInfo>,
     },
     /// The signalling server is gone (false) or back (true); the media goes on.
     Signalling {

@@ -1,14 +1,17 @@
 //! Each rule of the session and the negotiator, in a room with the real hub.
 
-use std::time::Duration;
+use std::{
+    iter,
+    time::{Duration, Instant},
+};
 
 use quartet_core::{
     LinkEvent, LinkState,
-    session::{Connection, Input, SessionEnd, SessionEvent},
+    session::{Connection, Input, Output, Session, SessionConfig, SessionEnd, SessionEvent},
 };
 use quartet_proto::{
     Candidate, ClientMessage, DescriptionKind, Epoch, ErrorCode, MediaState, PeerId, PeerInfo,
-    ServerMessage,
+    RoomId, ServerMessage, SessionKey,
 };
 use quartet_testkit::world::{Person, Who, World};
 
@@ -493,6 +496,39 @@ fn a_server_that_names_a_crowd_is_not_believed() {
         _ => None,
     });
     assert_eq!(longest.max(), Some(64));
+}
+
+#[test]
+fn a_joiner_hears_at_once_who_is_there_and_then_of_each() {
+    let key = SessionKey::from_bytes([7; 16]);
+    let (room, now) = (RoomId::from_bytes([1; 16]), Instant::now());
+    let (name, media) = ("Ann".to_owned(), MediaState::default());
+    let mut session = Session::new(SessionConfig { room, key: key.clone(), name, media }, now);
+    session.handle(now, Input::SocketOpened);
+    let info = |id, name: &str| PeerInfo { id, name: name.to_owned(), media };
+    let (bo, cy) = (PeerId::from_u64(1), PeerId::from_u64(2));
+    // The own name, the same person twice, a name of any length, a crowd: not believed.
+    let mut peers = vec![info(key.peer_id(), "Ann"), info(bo, "Bo"), info(cy, &"x".repeat(999))];
+    peers.push(info(bo, "Bo again"));
+    peers.extend((100..1100).map(|id| info(PeerId::from_u64(id), "")));
+    let (you, ice_servers) = (key.peer_id(), Vec::new());
+    session.handle(now, Input::SocketMessage(ServerMessage::Welcome { you, peers, ice_servers }));
+
+    let outputs = iter::from_fn(|| session.poll());
+    let mut events = outputs.filter_map(|output| match output {
+        Output::Event(event) => Some(event),
+        _ => None,
+    });
+    let Some(SessionEvent::Joined { present, .. }) = events.next() else { panic!("not joined") };
+    assert_eq!(present.len(), 8);
+    assert_eq!(present[..2], [info(bo, "Bo"), info(cy, &"x".repeat(64))]);
+    let joined: Vec<_> = events
+        .filter_map(|event| match event {
+            SessionEvent::PeerJoined(info) => Some(info),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(joined, present);
 }
 
 #[test]

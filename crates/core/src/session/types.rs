@@ -114,10 +114,12 @@ pub enum Connection {
 /// What a session says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionEvent {
-    /// In the room, for the first time; the people in it follow as [`Self::PeerJoined`].
+    /// In the room, for the first time.
     Joined {
         /// The own id.
         you: PeerId,
+        /// Who was there before. Each of them follows as [`Self::PeerJoined`], too.
+        present: Vec<PeerInfo>,
     },
     /// The signalling server is gone (false) or back (true); the media goes on. Before the first
     /// word of it, it counts as there.

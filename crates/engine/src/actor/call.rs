@@ -365,7 +365,9 @@ impl Actor {
 
     fn session_event(&mut self, event: SessionEvent) {
         match event {
-            SessionEvent::Joined { you } => self.events.send(Event::Joined { you }),
+            SessionEvent::Joined { you, present } => {
+                self.events.send(Event::Joined { you, present });
+            }
             SessionEvent::Signalling { online } => self.events.send(Event::Signalling { online }),
             SessionEvent::PeerJoined(info) => {
                 self.add_peer(info.id);

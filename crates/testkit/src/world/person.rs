@@ -157,7 +157,7 @@ impl Person {
                 self.ended = Some(end.clone());
                 self.peers.clear();
             }
-            SessionEvent::Joined { you } => assert_eq!(*you, self.id),
+            SessionEvent::Joined { you, .. } => assert_eq!(*you, self.id),
             SessionEvent::Error { .. } => {}
         }
         self.heard.push((at, event));
