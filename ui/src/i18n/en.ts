@@ -112,6 +112,8 @@ export const en = {
   'left.newCall': 'New call',
   'left.home': 'Home',
 
+  'notes.title': 'News',
+
   'keys.title': 'Keyboard shortcuts',
   'keys.newCall': 'New call',
   'keys.mute': 'Mute or unmute',

@@ -112,6 +112,8 @@ export const th: Catalogue = {
   'left.newCall': 'เริ่มการโทรใหม่',
   'left.home': 'หน้าแรก',
 
+  'notes.title': 'ข้อความแจ้ง',
+
   'keys.title': 'แป้นพิมพ์ลัด',
   'keys.newCall': 'เริ่มการโทรใหม่',
   'keys.mute': 'ปิดหรือเปิดไมค์',
