@@ -106,6 +106,10 @@ impl App {
     /// A page has come up: from now on it is told everything.
     pub(crate) fn connect(self: &Arc<Self>, page: Channel<UiEvent>) -> Boot {
         self.watch_devices();
+        // After a reload nobody takes the pictures of the page before.
+        for tile in self.tiles.detach_all() {
+            self.engine.send(Command::Detach(tile));
+        }
         let mut state = self.state.lock();
         if let Some(unsaid) = state.unsaid.take() {
             // The page has just come up.
@@ -136,16 +140,14 @@ impl App {
             .map_err(|error| failure("internal", &error))?;
         let is_here = host.is(&server);
         drop(host);
-        self.enter(JoinLink { server, secret: LinkSecret::from_bytes(secret) }, is_here, false);
-        Ok(())
+        self.enter(JoinLink { server, secret: LinkSecret::from_bytes(secret) }, is_here, false)
     }
 
     /// A link that the person typed or pasted.
     pub(crate) async fn open_link(&self, text: &str) -> Result<(), FailureView> {
         let link = JoinLink::parse(text).map_err(|error| failure("invalid_link", &error))?;
         let is_here = self.host.lock().await.is(&link.server);
-        self.enter(link, is_here, false);
-        Ok(())
+        self.enter(link, is_here, false)
     }
 
     /// A link that came from outside the app, perhaps without the person's wish: the camera stays
@@ -156,14 +158,31 @@ impl App {
             Err(error) => return self.notice(failure("invalid_link", &error)),
         };
         let is_here = self.host.lock().await.is(&link.server);
-        if self.state.lock().model.is_in_call() {
-            return self.notice(failure("already_in_call", &"leave the call first"));
+        if self.is_in_call_of(&link) {
+            // The window came to the front; there is nothing else to do.
+            return;
         }
-        self.enter(link, is_here, true);
+        if let Err(failure) = self.enter(link, is_here, true) {
+            self.notice(failure);
+        }
     }
 
-    fn enter(&self, link: JoinLink, server_is_here: bool, camera_off: bool) {
+    fn is_in_call_of(&self, link: &JoinLink) -> bool {
+        let state = self.state.lock();
+        state.model.is_in_call() && state.link.as_ref() == Some(link)
+    }
+
+    /// To the green room of a link, unless there is a call: only the person ends one.
+    fn enter(
+        &self,
+        link: JoinLink,
+        server_is_here: bool,
+        camera_off: bool,
+    ) -> Result<(), FailureView> {
         let mut state = self.state.lock();
+        if state.model.is_in_call() {
+            return Err(failure("already_in_call", &"leave the call first"));
+        }
         state.model.enter_green_room(RoomView {
             link: link.to_web_url(),
             server: link.server.authority(),
@@ -180,6 +199,7 @@ impl App {
         state.link = Some(link.clone());
         self.engine.send(Command::Watch(link));
         state.show();
+        Ok(())
     }
 
     /// Into the room of the green room.
@@ -200,23 +220,15 @@ impl App {
 
     /// Out of the call, or out of the green room.
     pub(crate) fn leave(&self) {
-        let in_call = self.state.lock().model.is_in_call();
-        if in_call {
-            // The rest happens when the engine has left.
-            self.engine.send(Command::Leave);
-        } else {
-            self.go_home();
-        }
-    }
-
-    /// Back to the beginning, from wherever.
-    pub(crate) fn go_home(&self) {
         let mut state = self.state.lock();
         self.engine.send(Command::Leave);
-        state.model.go_home();
-        state.link = None;
-        self.close_devices(&mut state);
-        state.show();
+        // Of a call, the rest happens when the engine has left.
+        if !state.model.is_in_call() {
+            state.model.go_home();
+            state.link = None;
+            self.close_devices(&mut state);
+            state.show();
+        }
     }
 
     pub(crate) fn set_muted(&self, muted: bool) {
@@ -315,10 +327,16 @@ impl App {
 
     /// Ends everything; returns when it has ended, or at the engine's deadline.
     pub(crate) async fn stop(&self) {
+        // A look at the devices that is under way may take as long as everything else.
         let watch = self.watch.lock().take();
-        drop(watch);
+        let watch = tokio::task::spawn_blocking(move || drop(watch));
         self.engine.shutdown().await;
+        // Last, so that even those who are in a call on it learn that this one has left.
         self.host.lock().await.stop().await;
+        self.tiles.stop();
+        if let Err(error) = watch.await {
+            tracing::error!(%error, "the watch over the devices did not end well");
+        }
     }
 
     fn notice(&self, failure: FailureView) {
@@ -417,6 +435,12 @@ impl App {
             Ok(true) => DeviceState::Starting,
             Ok(false) => DeviceState::None,
             Err(error) => {
+                // What was used before is not what the person sees as chosen.
+                match kind {
+                    SourceKind::Camera => state.selected.video = None,
+                    SourceKind::Microphone => state.selected.audio = None,
+                    SourceKind::Speaker => state.selected.speaker = None,
+                }
                 DeviceState::Failed { code: "missing".to_owned(), message: error.to_string() }
             }
         };

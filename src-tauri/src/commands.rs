@@ -44,7 +44,7 @@ pub(crate) fn leave(app: Shared<'_>) {
 
 #[command]
 pub(crate) fn go_home(app: Shared<'_>) {
-    app.go_home();
+    app.leave();
 }
 
 #[command]

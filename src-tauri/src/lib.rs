@@ -69,6 +69,7 @@ pub fn run() -> tauri::Result<()> {
             tauri::async_runtime::spawn(Arc::clone(&app).run(events));
             tauri_app.manage(app);
             take_links(tauri_app.handle());
+            end_when_asked(tauri_app.handle());
             Ok(())
         })
         .build(context)?;
@@ -94,10 +95,24 @@ fn take_links(handle: &AppHandle) {
 /// One link is one wish; whoever sends more sends nonsense.
 fn open_first_link(handle: &AppHandle, mut arguments: impl Iterator<Item = String>) {
     show(handle);
+    // A second start may come before this one is ready: its link is lost, the window is not.
+    let Some(app) = handle.try_state::<Arc<App>>() else { return };
     if let Some(link) = arguments.find(|argument| !argument.starts_with('-')) {
-        let app = Arc::clone(&handle.state::<Arc<App>>());
+        let app = Arc::clone(&app);
         tauri::async_runtime::spawn(async move { app.open_outside_link(&link).await });
     }
+}
+
+/// Ctrl-C in a terminal and the end of the session are as good as closing the window: the others
+/// see at once that this one has left.
+fn end_when_asked(handle: &AppHandle) {
+    let handle = handle.clone();
+    tauri::async_runtime::spawn(async move {
+        match platform::asked_to_end().await {
+            Ok(()) => handle.exit(0),
+            Err(error) => tracing::warn!(%error, "signals of the system are not heard"),
+        }
+    });
 }
 
 /// Brings the window to the front.

@@ -4,17 +4,13 @@
 //! again with a key frame: the memory of a hanging page stays bounded and nobody waits for it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
-    },
+    sync::Arc,
     thread::JoinHandle,
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use quartet_core::{EncodedFrame, VIDEO_CLOCK_RATE};
 use quartet_engine::{TileId, TileSink};
 use quartet_media::{I420Frame, Vp8Decoder};
@@ -22,6 +18,8 @@ use tauri::ipc::{Channel, InvokeResponseBody};
 
 /// Messages that the page may have in hand: one second of pictures.
 const MAX_UNSHOWN: u64 = 30;
+/// Pictures that may wait for a decoder here: as many.
+const MAX_UNDECODED: usize = 30;
 /// Bytes before the picture in a message: flags, 0, width, height, 0, time in microseconds.
 const HEADER_BYTES: usize = 16;
 const FLAG_KEY: u8 = 1;
@@ -33,6 +31,7 @@ pub(crate) type Refresh = Arc<dyn Fn(TileId) + Send + Sync>;
 /// The tiles that the page shows.
 pub(crate) struct Tiles {
     attached: Mutex<HashMap<TileId, Arc<Flow>>>,
+    decoders: Mutex<Vec<(Arc<Queue>, JoinHandle<()>)>>,
     refresh: Refresh,
 }
 
@@ -44,7 +43,7 @@ impl fmt::Debug for Tiles {
 
 impl Tiles {
     pub(crate) fn new(refresh: Refresh) -> Self {
-        Self { attached: Mutex::default(), refresh }
+        Self { attached: Mutex::default(), decoders: Mutex::default(), refresh }
     }
 
     /// A sink for the engine that writes into the page's channel: VP8 as it came, or, for a page
@@ -57,7 +56,7 @@ impl Tiles {
     ) -> std::io::Result<Arc<dyn TileSink>> {
         let flow = Arc::new(Flow::default());
         let sink: Arc<dyn TileSink> = if decoded {
-            Arc::new(DecodedTile::start(tile, channel, Arc::clone(&flow), self.refresh.clone())?)
+            Arc::new(DecodedTile(self.start_decoder(tile, channel, Arc::clone(&flow))?))
         } else {
             Arc::new(EncodedTile { channel, flow: Arc::clone(&flow) })
         };
@@ -70,6 +69,11 @@ impl Tiles {
         self.attached.lock().remove(&tile);
     }
 
+    /// The page is a new one, which shows nothing yet; gives what the one before it showed.
+    pub(crate) fn detach_all(&self) -> Vec<TileId> {
+        self.attached.lock().drain().map(|(tile, _)| tile).collect()
+    }
+
     /// The page has taken this many messages of a tile in all.
     pub(crate) fn shown(&self, tile: TileId, count: u64) {
         let flow = self.attached.lock().get(&tile).cloned();
@@ -77,38 +81,73 @@ impl Tiles {
             (self.refresh)(tile);
         }
     }
+
+    /// Ends every decoder, whoever still holds its sink; takes as long as one picture.
+    pub(crate) fn stop(&self) {
+        let decoders = std::mem::take(&mut *self.decoders.lock());
+        for (queue, _) in &decoders {
+            queue.end();
+        }
+        for (_, thread) in decoders {
+            if thread.join().is_err() {
+                tracing::error!("a decoder panicked");
+            }
+        }
+    }
+
+    fn start_decoder(
+        &self,
+        tile: TileId,
+        channel: Channel<InvokeResponseBody>,
+        flow: Arc<Flow>,
+    ) -> std::io::Result<Arc<Queue>> {
+        let queue = Arc::new(Queue::default());
+        let (frames, refresh) = (Arc::clone(&queue), Arc::clone(&self.refresh));
+        let thread = std::thread::Builder::new()
+            .name("tile-decoder".to_owned())
+            .spawn(move || decode(&frames, &channel, &flow, || refresh(tile)))?;
+        let mut decoders = self.decoders.lock();
+        decoders.retain(|(_, thread)| !thread.is_finished());
+        decoders.push((Arc::clone(&queue), thread));
+        Ok(queue)
+    }
 }
 
 /// How many messages are on their way.
 #[derive(Debug, Default)]
-struct Flow {
-    sent: AtomicU64,
-    shown: AtomicU64,
-    held: AtomicBool,
+struct Flow(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    sent: u64,
+    shown: u64,
+    held: bool,
 }
 
 impl Flow {
     /// One more may be sent; counts it.
     fn admit(&self) -> bool {
-        let unshown = self.sent.load(Ordering::Acquire) - self.shown.load(Ordering::Acquire);
-        if unshown >= MAX_UNSHOWN {
-            self.held.store(true, Ordering::Release);
-            return false;
+        let mut counts = self.0.lock();
+        let room = counts.sent - counts.shown < MAX_UNSHOWN;
+        if room {
+            counts.sent += 1;
+        } else {
+            counts.held = true;
         }
-        self.sent.fetch_add(1, Ordering::AcqRel);
-        true
+        room
     }
 
     /// The page's count, which is believed only as far as it can be true; true when a held tile
     /// has room again.
     fn shown(&self, count: u64) -> bool {
-        let sent = self.sent.load(Ordering::Acquire);
-        let shown = self.shown.fetch_max(count.min(sent), Ordering::AcqRel).max(count.min(sent));
-        sent - shown < MAX_UNSHOWN / 2 && self.held.swap(false, Ordering::AcqRel)
+        let mut counts = self.0.lock();
+        counts.shown = counts.shown.max(count.min(counts.sent));
+        let released = counts.held && counts.sent - counts.shown < MAX_UNSHOWN / 2;
+        counts.held &= !released;
+        released
     }
 }
 
-#[derive(Clone)]
 struct EncodedTile {
     channel: Channel<InvokeResponseBody>,
     flow: Arc<Flow>,
@@ -132,58 +171,95 @@ impl TileSink for EncodedTile {
 }
 
 /// Decodes on a thread of its own; what the page has no room for is decoded and not sent.
-struct DecodedTile {
-    queue: Option<SyncSender<EncodedFrame>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl fmt::Debug for DecodedTile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DecodedTile")
-    }
-}
-
-impl DecodedTile {
-    fn start(
-        tile: TileId,
-        channel: Channel<InvokeResponseBody>,
-        flow: Arc<Flow>,
-        refresh: Refresh,
-    ) -> std::io::Result<Self> {
-        let (queue, frames) = sync_channel(MAX_UNSHOWN as usize);
-        let thread =
-            std::thread::Builder::new().name("tile-decoder".to_owned()).spawn(move || {
-                decode(&frames, &channel, &flow, || refresh(tile));
-            })?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
-    }
-}
+///
+/// Dropping it ends the thread without waiting for it: it is dropped by those who make pictures.
+#[derive(Debug)]
+struct DecodedTile(Arc<Queue>);
 
 impl TileSink for DecodedTile {
     fn picture(&self, frame: &EncodedFrame) -> bool {
-        let queue = self.queue.as_ref().expect("only drop takes the queue");
-        !matches!(queue.try_send(frame.clone()), Err(TrySendError::Full(_)))
+        self.0.push(frame)
     }
 }
 
 impl Drop for DecodedTile {
     fn drop(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            // Ends at the closed queue; it has nothing to say.
-            let _ = thread.join();
+        self.0.end();
+    }
+}
+
+/// What waits for a decoder.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    frames: VecDeque<EncodedFrame>,
+    /// It was full: nothing comes any more until the tile is begun again.
+    overflowed: bool,
+    ended: bool,
+}
+
+enum Work {
+    Decode(EncodedFrame),
+    BeginAgain,
+    End,
+}
+
+impl Queue {
+    /// False when there is no room. What waits is then thrown away: the decoder is too far behind
+    /// to catch up, and the next picture is a key frame.
+    fn push(&self, frame: &EncodedFrame) -> bool {
+        let mut waiting = self.waiting.lock();
+        let room = waiting.frames.len() < MAX_UNDECODED;
+        if room {
+            waiting.frames.push_back(frame.clone());
+        } else {
+            waiting.frames.clear();
+            waiting.overflowed = true;
+        }
+        drop(waiting);
+        self.changed.notify_one();
+        room
+    }
+
+    fn end(&self) {
+        self.waiting.lock().ended = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits for something to do.
+    fn next(&self) -> Work {
+        let mut waiting = self.waiting.lock();
+        loop {
+            if waiting.ended {
+                return Work::End;
+            }
+            if std::mem::take(&mut waiting.overflowed) {
+                return Work::BeginAgain;
+            }
+            if let Some(frame) = waiting.frames.pop_front() {
+                return Work::Decode(frame);
+            }
+            self.changed.wait(&mut waiting);
         }
     }
 }
 
-fn decode(
-    frames: &Receiver<EncodedFrame>,
-    channel: &Channel<InvokeResponseBody>,
-    flow: &Flow,
-    refresh: impl Fn(),
-) {
+fn decode(queue: &Queue, channel: &Channel<InvokeResponseBody>, flow: &Flow, refresh: impl Fn()) {
     let mut decoder = None;
-    while let Ok(frame) = frames.recv() {
+    loop {
+        let frame = match queue.next() {
+            Work::Decode(frame) => frame,
+            Work::BeginAgain => {
+                refresh();
+                continue;
+            }
+            Work::End => return,
+        };
         if decoder.is_none() {
             decoder = Vp8Decoder::new().ok();
         }
@@ -248,6 +324,39 @@ mod tests {
             assert!(flow.admit());
         }
         assert!(!flow.admit());
+    }
+
+    fn frame() -> EncodedFrame {
+        EncodedFrame { data: Vec::new().into(), key: true, width: 2, height: 2, timestamp: 0 }
+    }
+
+    #[test]
+    fn a_decoder_that_is_too_slow_begins_again_instead_of_standing_still() {
+        let queue = Queue::default();
+        for _ in 0..MAX_UNDECODED {
+            assert!(queue.push(&frame()));
+        }
+        assert!(!queue.push(&frame()), "the engine gives nothing more before it is asked");
+        assert!(matches!(queue.next(), Work::BeginAgain));
+        assert!(queue.push(&frame()));
+        assert!(matches!(queue.next(), Work::Decode(_)));
+        assert!(queue.push(&frame()));
+        queue.end();
+        assert!(matches!(queue.next(), Work::End), "what waits is not decoded any more");
+    }
+
+    #[test]
+    fn decoders_end_even_when_their_sinks_are_still_held() {
+        let tiles = Tiles::new(Arc::new(|_| {}));
+        let channel = || Channel::new(|_| Ok(()));
+        let held = tiles.attach(TileId::Own, channel(), true).unwrap();
+        let dropped = tiles.attach(TileId::Own, channel(), true).unwrap();
+        drop(dropped);
+        tiles.stop();
+        assert!(held.picture(&frame()));
+        assert!(tiles.decoders.lock().is_empty());
+        assert_eq!(tiles.detach_all(), [TileId::Own]);
+        assert_eq!(tiles.detach_all(), []);
     }
 
     #[test]
