@@ -1,151 +1,166 @@
-//! Measures calls of 2, 3 and 4 headless participants, and prints a table for the README.
+//! `cargo xtask bench`: measures calls of headless participants and the app's start, and prints
+//! what it found as tables for the README.
 
-use std::{fs, path::Path, time::Duration};
+mod app;
+mod call;
+mod machine;
 
-use anyhow::Context as _;
-use quartet_harness::{Participant, ParticipantOptions, Programs, SignallingServer};
-use serde_json::Value;
+use std::fs;
+
+use quartet_harness::Programs;
 
 use crate::{
-    setup,
-    shell::{cargo, output, run as execute, step, target},
+    package, run, setup,
+    shell::{step, target},
+    ui,
 };
 
-/// How long a call is measured; the first seconds, in which everything starts, are left out.
-const SECONDS: u32 = 20;
-const WARM_UP: usize = 5;
+use self::{app::Start, call::Call, machine::Load};
 
-/// What one call came to.
-struct Figures {
-    people: usize,
-    cpu_each: f64,
-    encoder_cpu: f64,
-    fps_least: f64,
-    freezes: u64,
-    rss_mb: f64,
-    connected_ms: f64,
-    first_video_ms: f64,
-    latency: String,
+/// A busier machine than this (in cores) before the start distorts the figures.
+const IDLE: f64 = 0.1;
+/// The goal: encoded once, whatever the number of peers.
+const MOST_ENCODER_GROWTH: f64 = 1.15;
+
+/// Builds, measures and prints.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let tools = setup::to_test()?;
+    let load_before = machine::load_average();
+    ui::build(&tools)?;
+    run::build_optimised(&["--bins", "--example", "latency"])?;
+    let programs = Programs::in_folder(&target().join("release"));
+
+    let busy = machine::busy_now()?;
+    let calls = [2, 3, 4]
+        .map(|people| {
+            let what = format!("Measuring a call of {people} ({} s)", call::SECONDS);
+            step(&what, || call::measure(&programs, people))
+        })
+        .into_iter()
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    // Recording costs time of its own: a call that nothing else is taken from.
+    let latency = step("Measuring the latency, in a call of its own", || call::latency(&programs))?;
+    let joins = step("Joining again and again", || call::joins(&programs))?;
+    let start = if cfg!(target_os = "linux") {
+        Some(step("Starting the app again and again", || app::measure(&programs))?)
+    } else {
+        None // driving its window needs WebKitGTK's driver
+    };
+
+    println!("\n{}", machine::description(load_before, busy));
+    if busy.is_none_or(|busy| busy.cores > IDLE) {
+        println!("\n**Not an idle machine, or none that tells: take these figures as too high.**");
+    }
+    print_calls(&calls);
+    print_times(&latency, &joins, start.as_ref());
+    print_sizes(&programs)
 }
 
-/// `cargo xtask bench`.
-pub(crate) fn run() -> anyhow::Result<()> {
-    setup::to_test()?;
-    step("Building with optimisation (some minutes the first time)", || {
-        let build = ["build", "--locked", "--release", "-p", "quartet-cli", "-p", "quartet-server"];
-        execute(cargo(&build).args(["--example", "latency", "--bins"]))
-    })?;
-    let programs = Programs::in_folder(&target().join("release"));
-    let mut all = Vec::new();
-    for people in [2, 3, 4] {
-        let what = format!("Measuring a call of {people} for {SECONDS} s");
-        all.push(step(&what, || measure(&programs, people))?);
+fn print_calls(calls: &[Call]) {
+    println!(
+        "\nA participant sends 640×360 at 30 fps once, and decodes everybody else. CPU in cores:"
+    );
+    println!(
+        "\n| people | CPU each | encoder each | all together | other programs | encoded \
+        | slowest stream | freezes | memory each |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    for call in calls {
+        println!(
+            "| {} | {:.3} | {:.3} | {:.2} | {} | {}×{}, {:.1} fps, {:.0} kbit/s | {:.1} fps | {} \
+            | {:.0} MB |",
+            call.people,
+            call.cpu_each,
+            call.encoder_each,
+            call.cpu_all,
+            call.others.map_or_else(|| "?".to_owned(), |others| format!("{others:.2}")),
+            call.encoded.width,
+            call.encoded.height,
+            call.encoded.fps,
+            call.encoded.kbps,
+            call.slowest_fps,
+            call.freezes,
+            call.memory_mb,
+        );
     }
-    print(&all);
-    for name in ["quartet-cli", "quartet-server"] {
-        let bytes = fs::metadata(programs.path(name)?)?.len();
-        println!("{name}: {:.1} MB", bytes as f64 / 1e6);
+    if let [two, .., four] = calls {
+        let growth = four.encoder_each / two.encoder_each;
+        let judged = if growth <= MOST_ENCODER_GROWTH { "within" } else { "ABOVE" };
+        println!(
+            "\nEncoder at 4 people against 2: {growth:.2} ×, {judged} the goal of \
+            {MOST_ENCODER_GROWTH} ×."
+        );
+    }
+}
+
+fn print_times(latency: &[String], joins: &call::Joins, start: Option<&Start>) {
+    println!("\n| time | p50 | worst |");
+    println!("|---|---|---|");
+    let row = |what: &str, times: &Times| {
+        println!("| {what} | {:.0} ms | {:.0} ms |", times.middle(), times.worst());
+    };
+    row("joined to connected", &joins.connected);
+    row("joined to first picture decoded", &joins.first_picture);
+    row("program started to first picture decoded", &joins.from_start);
+    if let Some(start) = start {
+        row("app started to first paint", &start.first_paint);
+    }
+    println!("\nCapture to decoded picture, in a call of two:");
+    for line in latency {
+        println!("- {line}");
+    }
+    if let Some(start) = start {
+        println!(
+            "\nFirst paint: from just before the program is executed to the page's \
+            first-contentful-paint, under Xvfb and WebDriver, {} starts. At home the app and its \
+            web processes hold {:.0} MB (PSS).",
+            start.first_paint.0.len(),
+            start.memory_mb,
+        );
+    }
+}
+
+fn print_sizes(programs: &Programs) -> anyhow::Result<()> {
+    println!("\n| file | size |");
+    println!("|---|---|");
+    for name in ["quartet", "quartet-cli", "quartet-server"] {
+        println!("| {name} | {:.1} MB |", megabytes(fs::metadata(programs.path(name)?)?.len()));
+    }
+    if let Some(deb) = package::built() {
+        let name = deb.file_name().unwrap_or_default().to_string_lossy();
+        println!("| {name} | {:.1} MB |", megabytes(fs::metadata(&deb)?.len()));
     }
     Ok(())
 }
 
-fn measure(programs: &Programs, people: usize) -> anyhow::Result<Figures> {
-    let server = SignallingServer::start(programs, 0)?;
-    let link = server.new_link(programs)?;
-    let records = tempfile::tempdir()?;
-    let mut participants = Vec::new();
-    for number in 0..people {
-        let name = format!("p{number}");
-        let mut options = ParticipantOptions::with_tone(&name, 300 + 100 * number as u32, SECONDS);
-        // Recording costs time of its own: the latency is taken from one call of two.
-        options.record = (people == 2).then(|| records.path().join(&name));
-        participants.push(Participant::join(programs, &link, &options)?);
-    }
-    for participant in &mut participants {
-        let status = participant.wait(Duration::from_secs(u64::from(SECONDS) + 20))?;
-        anyhow::ensure!(status.success(), "a participant failed: {status}");
-    }
-    figures(&participants, people, records.path())
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
 }
 
-fn figures(all: &[Participant], people: usize, records: &Path) -> anyhow::Result<Figures> {
-    let mut figures = Figures {
-        people,
-        cpu_each: 0.0,
-        encoder_cpu: 0.0,
-        fps_least: f64::INFINITY,
-        freezes: 0,
-        rss_mb: 0.0,
-        connected_ms: f64::NAN,
-        first_video_ms: f64::NAN,
-        latency: "–".to_owned(),
-    };
-    for participant in all {
-        let stats = participant.events_named("stats");
-        let (first, last) =
-            (stats.get(WARM_UP).context("too few figures")?, stats.last().context("no figures")?);
-        let seconds = number(last, "t") - number(first, "t");
-        figures.cpu_each += (number(last, "cpu_s") - number(first, "cpu_s")) / seconds;
-        let encoder = |stats: &Value| number(&stats["encode"][0], "cpu_ms");
-        figures.encoder_cpu += (encoder(last) - encoder(first)) / 1000.0 / seconds;
-        figures.rss_mb += number(last, "rss_mb");
-        for (then, now) in peers(first).iter().zip(peers(last)) {
-            let frames = number(&now["video_in"], "frames") - number(&then["video_in"], "frames");
-            figures.fps_least = figures.fps_least.min(frames / seconds);
-            figures.freezes += now["video_in"]["freezes"].as_u64().unwrap_or_default();
-        }
+/// Times of the same thing done again and again, in milliseconds, in rising order.
+#[derive(Debug)]
+struct Times(Vec<f64>);
+
+impl Times {
+    fn new(mut times: Vec<f64>) -> anyhow::Result<Self> {
+        let sound = !times.is_empty() && times.iter().all(|time| time.is_finite());
+        anyhow::ensure!(sound, "a time is missing: {times:?}");
+        times.sort_by(f64::total_cmp);
+        Ok(Self(times))
     }
-    for sum in [&mut figures.cpu_each, &mut figures.encoder_cpu, &mut figures.rss_mb] {
-        *sum /= people as f64;
+
+    fn middle(&self) -> f64 {
+        self.0[self.0.len() / 2]
     }
-    // The last to come finds everybody there: from its own joining to the last connection.
-    let newest = all.last().context("nobody")?;
-    let events = newest.events();
-    let time = |name: &str| {
-        let times = events.iter().filter(|event| event["event"] == name);
-        times.map(|event| number(event, "t")).fold(f64::NAN, f64::max)
-    };
-    figures.connected_ms = (time("connected") - time("joined")) * 1000.0;
-    figures.first_video_ms = (time("first_video") - time("joined")) * 1000.0;
-    if people == 2 {
-        let latency = target().join("release/examples/latency");
-        let folders = [records.join("p0"), records.join("p1")];
-        let mut command = crate::shell::command(&latency.to_string_lossy(), &[]);
-        figures.latency = output(command.args(folders)).context("latency")?.trim().to_owned();
+
+    fn worst(&self) -> f64 {
+        self.0[self.0.len() - 1]
     }
-    Ok(figures)
 }
 
-fn print(all: &[Figures]) {
-    println!(
-        "\n| people | CPU each (cores) | encoder (cores) | slowest stream (fps) | freezes \
-        | memory each (MB) | joined → connected | joined → pictures | capture → ready |"
-    );
-    println!("|---|---|---|---|---|---|---|---|---|");
-    for figures in all {
-        println!(
-            "| {} | {:.3} | {:.3} | {:.1} | {} | {:.0} | {:.0} ms | {:.0} ms | {} |",
-            figures.people,
-            figures.cpu_each,
-            figures.encoder_cpu,
-            figures.fps_least,
-            figures.freezes,
-            figures.rss_mb,
-            figures.connected_ms,
-            figures.first_video_ms,
-            figures.latency,
-        );
-    }
-    let encoder = |people| {
-        all.iter().find(|figures| figures.people == people).map_or(f64::NAN, |f| f.encoder_cpu)
-    };
-    println!("\nEncoder, 4 people against 2: {:.2} ×", encoder(4) / encoder(2));
-}
-
-fn peers(stats: &Value) -> Vec<Value> {
-    stats["peers"].as_array().cloned().unwrap_or_default()
-}
-
-fn number(value: &Value, key: &str) -> f64 {
-    value[key].as_f64().unwrap_or(f64::NAN)
+/// What the machine's other programs took, where that is known.
+fn others(before: Option<Load>, after: Option<Load>, own_cpu_s: f64) -> Option<f64> {
+    let (before, after) = before.zip(after)?;
+    let seconds = after.at.duration_since(before.at).as_secs_f64();
+    Some(((after.busy_s - before.busy_s - own_cpu_s) / seconds).max(0.0))
 }

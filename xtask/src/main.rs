@@ -3,6 +3,7 @@
 mod bench;
 mod camera_check;
 mod demo;
+mod package;
 mod run;
 mod setup;
 mod shell;
@@ -21,6 +22,7 @@ cargo xtask COMMAND
   demo           a whole call on this machine: three test participants and the app window
   test           everything: formatting, lints, types, unit, page and whole-product tests
   bench          measure calls of 2, 3 and 4 people (builds with optimisation)
+  package        a Debian package of the app, in target/release/bundle/deb
 
   camera-check   the camera against a real driver, in an emulated machine (Linux, some minutes)
 
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(),
         ["test"] => test::run(),
         ["bench"] => bench::run(),
+        ["package"] => package::run(),
         ["camera-check"] => camera_check::run(),
         ["setup"] => setup::everything(),
         ["build"] => setup::to_build().and_then(|tools| run::build(&tools)),

@@ -8,6 +8,9 @@ use crate::{
     ui,
 };
 
+/// The packages that programs are built from.
+const PROGRAMS: &[&str] = &["-p", "quartet", "-p", "quartet-cli", "-p", "quartet-server"];
+
 /// `cargo xtask run [LINK]`.
 pub(crate) fn run(link: Option<&str>) -> anyhow::Result<()> {
     if !has_display() {
@@ -25,8 +28,14 @@ pub(crate) fn run(link: Option<&str>) -> anyhow::Result<()> {
 pub(crate) fn build(tools: &Tools) -> anyhow::Result<()> {
     ui::build(tools)?;
     step("Building the programs (some minutes the first time)", || {
-        let packages = ["-p", "quartet", "-p", "quartet-cli", "-p", "quartet-server"];
-        execute(cargo(&["build", "--locked"]).args(packages))
+        execute(cargo(&["build", "--locked"]).args(PROGRAMS))
+    })
+}
+
+/// Every program as people get it; `targets` as Cargo calls them.
+pub(crate) fn build_optimised(targets: &[&str]) -> anyhow::Result<()> {
+    step("Building the programs with optimisation (many minutes the first time)", || {
+        execute(cargo(&["build", "--locked", "--release"]).args(PROGRAMS).args(targets))
     })
 }
 

