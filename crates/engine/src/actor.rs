@@ -99,13 +99,14 @@ impl Actor {
         loop {
             self.handle_timeouts(Instant::now());
             let deadline = self.next_timeout();
-            // In this order: the last words of a task are heard before its end.
+            // In this order: the last words of a link or a device are heard before its end, and a
+            // server that never stops talking keeps nothing else waiting.
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => break,
                 Some(input) = inputs.recv() => self.handle(input),
-                Some(input) = self.from_server.recv() => self.handle(input),
                 task = self.tasks.ended() => self.task_ended(task),
+                Some(input) = self.from_server.recv() => self.handle(input),
                 () = tokio::time::sleep_until(deadline.into()) => {}
             }
         }
@@ -124,7 +125,7 @@ impl Actor {
             Input::Command(command) => self.obey(command),
             Input::Socket(generation, news) => self.socket_news(generation, news),
             Input::Watch(generation, news) => self.watch_news(generation, news),
-            Input::Link(peer, epoch, news) => self.link_news(peer, epoch, news),
+            Input::Link(peer, generation, news) => self.link_news(peer, generation, news),
             Input::Device(kind, generation, news) => self.device_news(kind, generation, news),
             Input::FirstAudio(peer) => self.say_of(peer, Event::FirstAudio),
             Input::FirstVideo(peer) => self.say_of(peer, Event::FirstVideo),
@@ -136,7 +137,7 @@ impl Actor {
     fn obey(&mut self, command: Command) {
         tracing::trace!(?command);
         match command {
-            Command::Select(selected) => self.sources.selected = selected,
+            Command::Select(selected) => self.sources.select(selected),
             Command::Mute(muted) => self.mute(muted),
             Command::CameraOff(off) => self.sources.camera_off = off,
             Command::ProcessVoice(on) => self.process_voice(on),
@@ -205,8 +206,15 @@ impl Actor {
 
     fn task_ended(&mut self, task: TaskId) {
         match task {
-            TaskId::Socket(generation) => self.socket_ended(generation),
-            TaskId::Link(peer, epoch) => self.link_ended(peer, epoch),
+            TaskId::Socket(generation) => {
+                // Its last words may still wait: what is there now, and nothing that comes later.
+                for _ in 0..SERVER_QUEUE {
+                    let Ok(input) = self.from_server.try_recv() else { break };
+                    self.handle(input);
+                }
+                self.socket_ended(generation);
+            }
+            TaskId::Link(peer, generation) => self.link_ended(peer, generation),
             TaskId::Stop(kind) => self.sources.stopped(kind),
             TaskId::Watch(_) => {}
         }

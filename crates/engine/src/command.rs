@@ -21,6 +21,9 @@ pub enum TileId {
 /// Returns false when it has no room: the engine then gives it nothing until [`Command::Refresh`],
 /// which whoever made the sink sends once there is room again. (Asking for a key frame right away
 /// would make a viewer that hangs cost everybody a key frame again and again.)
+///
+/// The engine drops it when it is replaced, detached, or its person is gone; that may not take long
+/// either.
 pub trait TileSink: Send + Sync + fmt::Debug {
     /// The first is a key frame.
     fn picture(&self, frame: &EncodedFrame) -> bool;

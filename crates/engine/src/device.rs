@@ -30,7 +30,7 @@ impl<S: Source> Source for Option<S> {
 #[derive(Debug)]
 pub(crate) struct Device<S, H> {
     state: State<S, H>,
-    /// It did not work, and is not tried again before another one is chosen.
+    /// It did not work, and is not tried again before another one, or none, is chosen.
     failed: Option<S>,
 }
 
@@ -53,6 +53,13 @@ impl<S, H> Default for Device<S, H> {
 }
 
 impl<S: Source, H> Device<S, H> {
+    /// Another choice gives what has failed a new chance.
+    pub(crate) fn choose(&mut self, chosen: Option<&S>) {
+        if chosen.is_none_or(|chosen| self.usable(chosen)) {
+            self.failed = None;
+        }
+    }
+
     /// The handle to stop, when something else than `wanted` runs; call [`Self::stopped`] after.
     pub(crate) fn surplus(&mut self, wanted: Option<&S>) -> Option<H> {
         match &self.state {
@@ -140,5 +147,17 @@ mod tests {
         assert_eq!(camera.startable(Some(broken)), None);
         // The same device, from a new device list.
         assert!(camera.startable(Some(Arc::new("camera"))).is_some());
+    }
+
+    #[test]
+    fn a_failed_device_gets_a_new_chance_after_another_choice() {
+        let broken = Arc::new("camera");
+        let mut camera = Device::default();
+        camera.started(Arc::clone(&broken), (), 1);
+        assert!(camera.fail(1));
+        camera.choose(Some(&broken));
+        assert!(!camera.usable(&broken), "the same choice is none");
+        camera.choose(None);
+        assert!(camera.usable(&broken));
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use quartet_core::LinkEvent;
 use quartet_media::DeviceError;
-use quartet_proto::{Epoch, PeerId, PeerInfo, ServerMessage};
+use quartet_proto::{PeerId, PeerInfo, ServerMessage};
 use quartet_rtc::{Link, LinkStats};
 
-use crate::{Command, SourceKind};
+use crate::{Command, SourceKind, socket::SocketError};
 
 /// Tells one run of something from the next, so that what an old one still says is dropped.
 pub(crate) type Generation = u64;
@@ -22,8 +22,9 @@ pub(crate) enum Input {
     Socket(Generation, SocketNews),
     /// From the socket that watches a room.
     Watch(Generation, WatchNews),
-    /// From the task of a link.
-    Link(PeerId, Epoch, LinkNews),
+    /// From the task of a link. By generation, as epochs begin anew with every visit, and a link
+    /// of the last visit may still be closing.
+    Link(PeerId, Generation, LinkNews),
     /// From a device's thread.
     Device(SourceKind, Generation, DeviceNews),
     /// From a link: the first voice packet of a peer.
@@ -43,6 +44,8 @@ pub(crate) enum SocketNews {
     Message(ServerMessage),
     /// Something came that is no message; it was dropped. Said once for a connection.
     Unreadable,
+    /// Why it ends, which it does at once.
+    Failed(SocketError),
 }
 
 /// What the watcher of a room says.

@@ -25,8 +25,8 @@ pub(crate) struct Intake {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What an older link still delivers is dropped.
-    epoch: Epoch,
+    /// The present link; what an older one still delivers is dropped.
+    epoch: Option<Epoch>,
     /// Weak: the link owns its sink, which is this.
     link: Weak<Link>,
     voice: Option<VoiceReceiver>,
@@ -63,7 +63,7 @@ impl Intake {
         if let Some(voice) = &voice {
             voice.set_tap(state.tap.clone().map(boxed));
         }
-        state.epoch = epoch;
+        state.epoch = Some(epoch);
         state.link = Weak::new();
         state.voice = voice;
         state.meter.pause(Instant::now());
@@ -75,7 +75,7 @@ impl Intake {
     /// The link of `epoch` can be asked for key frames from now on.
     pub(crate) fn opened(&self, epoch: Epoch, link: &Arc<Link>) {
         let mut state = self.state.lock();
-        if state.epoch == epoch {
+        if state.epoch == Some(epoch) {
             state.link = Arc::downgrade(link);
         }
     }
@@ -83,6 +83,7 @@ impl Intake {
     /// The link is gone; what it still delivers is dropped.
     pub(crate) fn end(&self) {
         let mut state = self.state.lock();
+        state.epoch = None;
         state.link = Weak::new();
         state.voice = None;
         state.meter.pause(Instant::now());
@@ -135,7 +136,7 @@ impl MediaSink for LinkIntake {
     fn voice(&self, packet: RtpPacket) {
         let Intake { peer, inputs, state, .. } = &*self.intake;
         let mut state = state.lock();
-        if state.epoch != self.epoch {
+        if state.epoch != Some(self.epoch) {
             return;
         }
         if let Some(voice) = &state.voice {
@@ -148,7 +149,7 @@ impl MediaSink for LinkIntake {
     fn picture(&self, frame: EncodedFrame) {
         let Intake { peer, inputs, tile, state } = &*self.intake;
         let mut state = state.lock();
-        if state.epoch != self.epoch {
+        if state.epoch != Some(self.epoch) {
             return;
         }
         state.meter.shown(Instant::now());
@@ -163,4 +164,46 @@ impl MediaSink for LinkIntake {
 
 fn boxed(tap: Arc<dyn VoiceTap>) -> quartet_media::VoiceTap {
     Box::new(move |frame| tap.voice(frame))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::TileSink;
+
+    #[derive(Debug, Default)]
+    struct Sink(AtomicUsize);
+
+    impl TileSink for Sink {
+        fn picture(&self, _frame: &EncodedFrame) -> bool {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            true
+        }
+    }
+
+    #[test]
+    fn a_link_that_is_closed_delivers_nothing_more() {
+        let (inputs, _actor) = mpsc::channel(8);
+        let intake = Arc::new(Intake::new(PeerId::from_u64(1), inputs));
+        let sink = Arc::new(Sink::default());
+        intake.tile.attach(Arc::clone(&sink) as _);
+        let picture = |link: &LinkIntake| {
+            let data = bytes::Bytes::new();
+            link.picture(EncodedFrame { data, key: true, width: 2, height: 2, timestamp: 0 });
+        };
+        let shown = || (sink.0.load(Ordering::Relaxed), intake.figures().pictures.frames);
+
+        let first = intake.begin(1, None);
+        picture(&first);
+        assert_eq!(shown(), (1, 1));
+        intake.end();
+        picture(&first);
+        assert_eq!(shown(), (1, 1), "else the time without a link would count as a freeze");
+        let second = intake.begin(2, None);
+        picture(&first);
+        picture(&second);
+        assert_eq!(shown(), (2, 2));
+    }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use quartet_core::{LinkEvent, LinkState};
-use quartet_proto::{Epoch, PeerId};
+use quartet_proto::PeerId;
 use quartet_rtc::{Link, LinkConfig, MediaSink};
 use tokio::{
     sync::mpsc,
@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::input::{Input, LinkNews};
+use crate::input::{Generation, Input, LinkNews};
 
 /// Events of a link that wait for this task; the link waits when it is full.
 const EVENT_QUEUE: usize = 64;
@@ -23,7 +23,7 @@ const PATH_INTERVAL: Duration = Duration::from_millis(20);
 /// Until `cancel`, or until the link cannot be opened, which is said as [`LinkEvent::Broken`].
 pub(crate) async fn run(
     peer: PeerId,
-    epoch: Epoch,
+    generation: Generation,
     config: LinkConfig,
     sink: Arc<dyn MediaSink>,
     inputs: mpsc::Sender<Input>,
@@ -31,7 +31,7 @@ pub(crate) async fn run(
 ) {
     let say = async |news| {
         // A closed queue is the engine's end, which also cancels this task.
-        let _ = inputs.send(Input::Link(peer, epoch, news)).await;
+        let _ = inputs.send(Input::Link(peer, generation, news)).await;
     };
     let (events, mut event_receiver) = mpsc::channel(EVENT_QUEUE);
     // Not raced with `cancel`: an opening that is dropped half-way could leave sockets behind.

@@ -130,6 +130,8 @@ pub(crate) async fn run(
     };
     if let Err(error) = carried {
         tracing::warn!(%error, "no signalling connection");
+        // A closed queue is the engine's end.
+        let _ = inputs.send(Input::Socket(generation, SocketNews::Failed(error))).await;
     }
 }
 
@@ -172,11 +174,22 @@ fn describe(error: &tungstenite::Error) -> SocketError {
         Error::ConnectionClosed
         | Error::AlreadyClosed
         | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => SocketError::Closed,
-        Error::Io(_) => SocketError::Failed("the network"),
-        Error::Tls(_) => SocketError::Failed("the server's certificate"),
+        Error::Io(error) => match tls_error(error) {
+            Some(rustls::Error::InvalidCertificate(_)) => {
+                SocketError::Failed("the server's certificate is not valid or not trusted")
+            }
+            Some(_) => SocketError::Failed("no encrypted connection could be agreed on"),
+            None => SocketError::Failed("the network"),
+        },
+        Error::Tls(_) => SocketError::Failed("no encrypted connection could be agreed on"),
         Error::Capacity(_) => SocketError::Failed("a message was too large"),
         Error::Http(_) | Error::HttpFormat(_) => SocketError::Failed("this is no Quartet server"),
         Error::Url(_) => SocketError::Failed("the server's address"),
         _ => SocketError::Failed("the server broke the WebSocket protocol"),
     }
+}
+
+/// What rustls said of a handshake, which comes as an error of the stream.
+fn tls_error(error: &std::io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt, future, time::Duration};
 
-use quartet_proto::{Epoch, PeerId};
+use quartet_proto::PeerId;
 use tokio::task::{Id, JoinSet};
 
 use crate::{SourceKind, input::Generation};
@@ -15,7 +15,7 @@ pub(crate) enum TaskId {
     /// The watcher of a room.
     Watch(Generation),
     /// The connection to a peer.
-    Link(PeerId, Epoch),
+    Link(PeerId, Generation),
     /// The end of a device, on a thread for blocking work.
     Stop(SourceKind),
 }
@@ -25,7 +25,7 @@ impl fmt::Display for TaskId {
         match self {
             Self::Socket(generation) => write!(f, "signalling socket {generation}"),
             Self::Watch(generation) => write!(f, "room watcher {generation}"),
-            Self::Link(peer, epoch) => write!(f, "link to {peer}, epoch {epoch}"),
+            Self::Link(peer, generation) => write!(f, "link {generation} to {peer}"),
             Self::Stop(kind) => write!(f, "end of the {kind:?}"),
         }
     }
@@ -47,6 +47,11 @@ impl Tasks {
     pub(crate) fn spawn_blocking(&mut self, id: TaskId, task: impl FnOnce() + Send + 'static) {
         let handle = self.set.spawn_blocking(task);
         self.ids.insert(handle.id(), id);
+    }
+
+    /// How many links there are, those included that are closing.
+    pub(crate) fn links(&self) -> usize {
+        self.ids.values().filter(|id| matches!(id, TaskId::Link(..))).count()
     }
 
     /// The next task that ends; waits for ever while there is none. Cancelling it loses nothing.

@@ -26,11 +26,12 @@ enum State {
 
 impl Tile {
     pub(crate) fn attach(&self, sink: Arc<dyn TileSink>) {
-        *self.0.lock() = State::Waiting(sink);
+        // What was there is dropped when the lock is free again.
+        let _old = mem::replace(&mut *self.0.lock(), State::Waiting(sink));
     }
 
     pub(crate) fn detach(&self) {
-        *self.0.lock() = State::Detached;
+        let _old = mem::take(&mut *self.0.lock());
     }
 
     /// Begins again with a key frame.

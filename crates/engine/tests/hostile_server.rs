@@ -144,3 +144,43 @@ async fn something_that_is_no_server_is_said_to_be_unreachable() {
     let (plain, tls) = (format!("http://{address}"), format!("https://{address}"));
     tokio::join!(survives(&plain, failure), survives(&tls, failure));
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn people_who_come_and_go_all_the_time_cost_a_bounded_number_of_sockets() {
+    const VISITS: u64 = 400;
+    let url = serve(|mut socket| async move {
+        let say = |message: &ServerMessage| Message::text(serde_json::to_string(message).unwrap());
+        while let Some(Ok(Message::Text(text))) = socket.next().await {
+            let Ok(quartet_proto::ClientMessage::Join { key, .. }) = serde_json::from_str(&text)
+            else {
+                continue;
+            };
+            let you = key.peer_id();
+            let welcome =
+                ServerMessage::Welcome { you, peers: Vec::new(), ice_servers: Vec::new() };
+            let _ = socket.send(say(&welcome)).await;
+            for id in 0..VISITS {
+                // Higher than any real id, so that the engine is the one who offers.
+                let id = PeerId::from_u64(u64::MAX - id);
+                let peer = PeerInfo { id, name: "X".to_owned(), media: Default::default() };
+                let _ = socket.send(say(&ServerMessage::PeerJoined { peer })).await;
+                let left =
+                    ServerMessage::PeerLeft { peer: id, reason: quartet_proto::LeaveReason::Left };
+                let _ = socket.send(say(&left)).await;
+            }
+        }
+    })
+    .await;
+    let mut ann = Person::with_tone("Ann", 500.0);
+    ann.join(&link(&url));
+    let (mut left, mut most) = (0, 0);
+    ann.hear("everybody leave", |it| {
+        most = most.max(std::fs::read_dir("/proc/self/fd").unwrap().count());
+        left += u64::from(matches!(it, Event::PeerLeft(_)));
+        (left == VISITS).then_some(())
+    })
+    .await;
+    assert!(most < 200, "{most} files were open at once");
+    ann.engine.shutdown().await;
+}

@@ -47,14 +47,16 @@ struct Controls {
 }
 
 impl VoiceSender {
-    /// Starts the input on a thread. `reference` is what the speaker plays.
+    /// Starts the input on a thread. `reference` is what the speaker plays. When it begins
+    /// `muted`, not a single sample of the voice gets out.
     #[must_use]
     pub fn start(
         input: Arc<dyn AudioInput>,
         reference: Reference,
+        muted: bool,
         callbacks: VoiceCallbacks,
     ) -> Self {
-        let controls = Arc::new(Controls::default());
+        let controls = Arc::new(Controls { muted: muted.into(), ..Controls::default() });
         let shared = controls.clone();
         let VoiceCallbacks { mut packet, ended } = callbacks;
         let mut ended = EndedOnce::new(input.label(), ended);
@@ -120,6 +122,7 @@ struct Pipeline {
 
 impl Pipeline {
     fn new(controls: Arc<Controls>, processing: Option<Processing>) -> Result<Self, OpusError> {
+        let gain = if controls.muted.load(Ordering::Relaxed) { 0.0 } else { 1.0 };
         Ok(Self {
             controls,
             processing,
@@ -127,7 +130,7 @@ impl Pipeline {
             sound: [0.0; _],
             half: false,
             timestamp: 0,
-            gain: 1.0,
+            gain,
         })
     }
 
@@ -197,6 +200,15 @@ mod tests {
         assert_eq!(heard.len(), 200);
         assert!(muted.len() < 35, "{} of 100 packets were sent while muted", muted.len());
         assert!(muted.iter().any(|(_, payload)| payload.len() <= 2), "silence is announced");
+    }
+
+    #[test]
+    fn a_voice_that_begins_muted_is_never_heard() {
+        let controls = Arc::new(Controls { muted: true.into(), ..Controls::default() });
+        let mut pipeline = Pipeline::new(controls, None).unwrap();
+        let mut frame = [0.5; 480];
+        pipeline.fade(&mut frame);
+        assert_eq!(frame, [0.0; 480]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn send(input: impl AudioInput + 'static, receiver: Arc<VoiceReceiver>) -> Voice
         sequence = sequence.wrapping_add(1);
     };
     let callbacks = VoiceCallbacks { packet: Box::new(packet), ended: nobody() };
-    VoiceSender::start(Arc::new(input), Default::default(), callbacks)
+    VoiceSender::start(Arc::new(input), Default::default(), false, callbacks)
 }
 
 fn voice(mixer: &Mixer, id: u64) -> (Arc<VoiceReceiver>, Sound) {
@@ -141,7 +141,7 @@ fn a_microphone_that_is_not_there_is_told() {
     let (ended, told) = mpsc::channel();
     let ended: Ended = Box::new(move |result| ended.send(result).unwrap());
     let callbacks = VoiceCallbacks { packet: Box::new(|_, _| {}), ended };
-    let sender = VoiceSender::start(Arc::new(Unplugged), Default::default(), callbacks);
+    let sender = VoiceSender::start(Arc::new(Unplugged), Default::default(), false, callbacks);
     assert_eq!(told.recv().unwrap(), Err(DeviceError::Missing("a microphone".into())));
     sender.stop();
 }

@@ -22,13 +22,18 @@ use crate::{
     figures::PeerMeter,
     input::{Generation, LinkNews, SocketNews},
     intake::Intake,
-    link_task, socket,
+    link_task,
+    socket::{self, SocketError},
     tasks::TaskId,
 };
 
 /// Actions that wait for a link to open, which takes milliseconds; more than an offer and its
 /// candidates means that it will not.
 const WAITING_ACTIONS: usize = 128;
+/// Links that may exist at once, those included that are closing, which takes up to two seconds:
+/// everybody whom the session knows at once, four times over. A server that makes people come and
+/// go all the time then costs no more sockets; the session tries again a little later.
+const MAX_LINKS: usize = 32;
 
 /// One visit to a room.
 #[derive(Debug)]
@@ -40,6 +45,8 @@ pub(super) struct Call {
     ice: IceConfig,
     socket: Option<SocketHandle>,
     peers: HashMap<PeerId, Peer>,
+    /// Why there was no connection to the server when it was last tried.
+    trouble: Option<SocketError>,
     ended: Option<EndReason>,
 }
 
@@ -61,6 +68,7 @@ struct Peer {
 
 #[derive(Debug)]
 struct LinkHandle {
+    generation: Generation,
     epoch: Epoch,
     cancel: CancellationToken,
     state: Opening,
@@ -119,6 +127,7 @@ impl Actor {
             ice: request.ice,
             socket: None,
             peers: HashMap::new(),
+            trouble: None,
             ended: None,
         });
         self.stats_at = now + super::STATS_INTERVAL;
@@ -183,13 +192,23 @@ impl Actor {
             return;
         }
         match news {
-            SocketNews::Opened => self.tell_session(SessionInput::SocketOpened),
+            SocketNews::Opened => {
+                if let Some(call) = &mut self.call {
+                    call.trouble = None;
+                }
+                self.tell_session(SessionInput::SocketOpened);
+            }
             SocketNews::Message(message) => {
                 self.tell_session(SessionInput::SocketMessage(message));
             }
             SocketNews::Unreadable => {
                 let text = "the server said something that this version does not understand";
                 self.fail(FailureCode::Internal, text);
+            }
+            SocketNews::Failed(error) => {
+                if let Some(call) = &mut self.call {
+                    call.trouble = Some(error);
+                }
             }
         }
     }
@@ -236,12 +255,13 @@ impl Actor {
 
     // The links.
 
-    pub(super) fn link_news(&mut self, peer: PeerId, epoch: Epoch, news: LinkNews) {
+    pub(super) fn link_news(&mut self, peer: PeerId, generation: Generation, news: LinkNews) {
         let known = self.call.as_mut().and_then(|call| call.peers.get_mut(&peer));
         let Some(Peer { intake, link: Some(link), meter }) = known else { return };
-        if link.epoch != epoch {
+        if link.generation != generation {
             return;
         }
+        let epoch = link.epoch;
         match news {
             LinkNews::Opened(opened) => {
                 intake.opened(epoch, &opened);
@@ -280,10 +300,11 @@ impl Actor {
     }
 
     /// The task of a link is at its end, which the session may not know: it panicked.
-    pub(super) fn link_ended(&mut self, peer: PeerId, epoch: Epoch) {
+    pub(super) fn link_ended(&mut self, peer: PeerId, generation: Generation) {
         let known = self.call.as_ref().and_then(|call| call.peers.get(&peer));
         let current = known.and_then(|peer| peer.link.as_ref());
-        if current.is_some_and(|link| link.epoch == epoch) {
+        if let Some(link) = current.filter(|link| link.generation == generation) {
+            let epoch = link.epoch;
             let event = LinkEvent::Broken("its task has ended".to_owned());
             self.tell_session(SessionInput::Link { peer, epoch, event });
         }
@@ -297,6 +318,12 @@ impl Actor {
         ice_servers: Vec<IceServer>,
     ) {
         self.drop_link(peer);
+        if self.tasks.links() >= MAX_LINKS {
+            tracing::warn!("people come and go too fast: no link is opened for now");
+            let event = LinkEvent::Broken("too many links are closing".to_owned());
+            return self.tell_session(SessionInput::Link { peer, epoch, event });
+        }
+        let generation = self.next_generation();
         let intake = self.add_peer(peer);
         let Some(call) = &mut self.call else { return };
         let Some(known) = call.peers.get_mut(&peer) else { return };
@@ -311,14 +338,15 @@ impl Actor {
         let cancel = self.cancel.child_token();
         let task = link_task::run(
             peer,
-            epoch,
+            generation,
             LinkConfig { role, ice },
             sink,
             self.inputs.clone(),
             cancel.clone(),
         );
-        self.tasks.spawn(TaskId::Link(peer, epoch), task);
+        self.tasks.spawn(TaskId::Link(peer, generation), task);
         known.link = Some(LinkHandle {
+            generation,
             epoch,
             cancel,
             state: Opening::Waiting(Vec::new()),
@@ -393,7 +421,7 @@ impl Actor {
             }
             SessionEvent::Ended(end) => {
                 if let Some(call) = &mut self.call {
-                    call.ended = Some(end_reason(end));
+                    call.ended = Some(end_reason(end, call.trouble.as_ref()));
                 }
             }
         }
@@ -432,7 +460,7 @@ impl Actor {
     }
 }
 
-fn end_reason(end: SessionEnd) -> EndReason {
+fn end_reason(end: SessionEnd, trouble: Option<&SocketError>) -> EndReason {
     match end {
         SessionEnd::Left => EndReason::Left,
         SessionEnd::Refused { code, message } => {
@@ -440,7 +468,10 @@ fn end_reason(end: SessionEnd) -> EndReason {
         }
         SessionEnd::Unreachable => EndReason::Failed {
             code: FailureCode::ServerUnreachable,
-            message: "the server cannot be reached".to_owned(),
+            message: match trouble {
+                Some(trouble) => format!("the server cannot be reached: {trouble}"),
+                None => "the server cannot be reached".to_owned(),
+            },
         },
     }
 }

@@ -3,14 +3,7 @@
 //! Each change only says what is wanted; `settle_sources` then starts what is missing and stops
 //! what is too much. Stopping joins threads and is done on a thread for blocking work.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
-};
+use std::{fmt, sync::Arc, time::Instant};
 
 use parking_lot::Mutex;
 use quartet_core::session::Input as SessionInput;
@@ -68,12 +61,30 @@ impl Default for Sources {
 }
 
 impl Sources {
+    pub(super) fn select(&mut self, selected: Selected) {
+        self.camera.choose(selected.video.as_ref());
+        self.microphone.choose(selected.audio.as_ref());
+        self.selected = selected;
+    }
+
     pub(super) fn stopped(&mut self, kind: SourceKind) {
         match kind {
             SourceKind::Camera => self.camera.stopped(),
             SourceKind::Microphone => self.microphone.stopped(),
             SourceKind::Speaker => self.speaker.stopped(),
         }
+    }
+
+    /// It has ended without a word, though nobody stopped it.
+    fn silent(&self, kind: SourceKind) -> DeviceError {
+        let selected = &self.selected;
+        let label = match kind {
+            SourceKind::Camera => selected.video.as_ref().map(|it| it.label()),
+            SourceKind::Microphone => selected.audio.as_ref().map(|it| it.label()),
+            SourceKind::Speaker => selected.speaker.as_ref().map(|it| it.label()),
+        };
+        let device = label.unwrap_or_default();
+        DeviceError::Failed { device, reason: "it gives nothing any more".to_owned() }
     }
 
     pub(super) fn tap_capture(&self, tap: Option<Arc<dyn CaptureTap>>) {
@@ -176,7 +187,8 @@ impl Actor {
             // It plays to nobody from now on, by the clock, until another one is chosen.
             SourceKind::Speaker => self.sources.speaker.is_current(generation),
         };
-        if let (true, Err(error)) = (current, result) {
+        if current {
+            let error = result.err().unwrap_or_else(|| self.sources.silent(kind));
             tracing::warn!(?kind, %error, "a device does not work");
             self.events.send(Event::SourceFailed(kind, error));
         }
@@ -241,25 +253,18 @@ impl Actor {
             let fan_out = Arc::clone(&self.fan_out);
             let mut running =
                 Announcement::new(SourceKind::Microphone, generation, self.inputs.clone());
-            // Not a sound gets out before the thread knows that it is muted.
-            let ready = Arc::new(AtomicBool::new(false));
-            let told = Arc::clone(&ready);
             let callbacks = VoiceCallbacks {
                 packet: Box::new(move |timestamp, payload| {
                     running.make();
-                    if told.load(Ordering::Acquire) {
-                        fan_out.voice(timestamp, &payload);
-                    }
+                    fan_out.voice(timestamp, &payload);
                 }),
                 ended: ended(SourceKind::Microphone, generation, self.inputs.clone()),
             };
             let reference = self.mixer.reference();
-            let microphone = VoiceSender::start(Arc::clone(&input), reference, callbacks);
-            let sources = &mut self.sources;
-            microphone.set_muted(sources.muted);
-            microphone.set_processing(sources.processing);
-            ready.store(true, Ordering::Release);
-            sources.microphone.started(input, microphone, generation);
+            let muted = self.sources.muted;
+            let microphone = VoiceSender::start(Arc::clone(&input), reference, muted, callbacks);
+            microphone.set_processing(self.sources.processing);
+            self.sources.microphone.started(input, microphone, generation);
         }
     }
 
