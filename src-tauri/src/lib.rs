@@ -33,7 +33,7 @@ pub fn run() -> tauri::Result<()> {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
     let mut builder = tauri::Builder::default();
-    if std::env::var_os(MANY_INSTANCES_VARIABLE).is_none() {
+    if std::env::var_os(MANY_INSTANCES_VARIABLE).is_none_or(|value| value.is_empty()) {
         // First, so that a second start ends before it opens anything.
         builder = builder.plugin(tauri_plugin_single_instance::init(|handle, arguments, _| {
             open_first_link(handle, arguments.into_iter().skip(1));
