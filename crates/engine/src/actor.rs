@@ -23,6 +23,7 @@ use crate::{
     fan_out::FanOut,
     figures::EncodeMeter,
     input::{Generation, Input, WatchNews},
+    network::Network,
     tasks::{TaskId, Tasks},
     watcher,
 };
@@ -61,6 +62,7 @@ pub(crate) struct Actor {
     watch: Option<(Generation, CancellationToken)>,
     levels_at: Instant,
     stats_at: Instant,
+    network: Network,
 }
 
 impl Actor {
@@ -89,6 +91,7 @@ impl Actor {
             watch: None,
             levels_at: now,
             stats_at: now,
+            network: Network::default(),
         }
     }
 
@@ -232,6 +235,11 @@ impl Actor {
         }
         if self.call.is_some() && self.stats_at <= now {
             self.stats_at = now + STATS_INTERVAL;
+            if self.network.has_changed() {
+                tracing::info!("another network");
+                self.tell_session(SessionInput::NetworkChanged);
+                self.settle();
+            }
             self.say_stats(now);
         }
     }

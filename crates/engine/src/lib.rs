@@ -19,6 +19,7 @@ mod figures;
 mod input;
 mod intake;
 mod link_task;
+mod network;
 mod socket;
 mod tasks;
 mod tile;

@@ -23,6 +23,7 @@ use crate::{
     input::{Generation, LinkNews, SocketNews},
     intake::Intake,
     link_task,
+    network::Network,
     socket::{self, SocketError},
     tasks::TaskId,
 };
@@ -131,6 +132,7 @@ impl Actor {
             ended: None,
         });
         self.stats_at = now + super::STATS_INTERVAL;
+        self.network = Network::now();
         self.levels_at = now;
     }
 
