@@ -49,11 +49,25 @@ impl AppWindow {
     /// Starts the driver and, through it, the app; returns when its page has come up.
     pub fn open(programs: &Programs, options: &AppWindowOptions) -> anyhow::Result<Self> {
         let home = tempfile::tempdir()?;
-        let config = home.path().join("config");
-        let settings = config.join(IDENTIFIER);
+        let settings = home.path().join("config").join(IDENTIFIER);
         fs::create_dir_all(&settings)?;
         fs::write(settings.join("settings.json"), options.settings.to_string())?;
+        Self::start(programs, options, home)
+    }
 
+    /// Closes the window and starts the app again, with what it has kept.
+    pub fn reopen(self, programs: &Programs, options: &AppWindowOptions) -> anyhow::Result<Self> {
+        let Self { agent, session, driver, home } = self;
+        agent.delete(&session).call()?;
+        drop(driver);
+        Self::start(programs, options, home)
+    }
+
+    fn start(
+        programs: &Programs,
+        options: &AppWindowOptions,
+        home: TempDir,
+    ) -> anyhow::Result<Self> {
         let port = free_port()?;
         let mut command = Command::new("WebKitWebDriver");
         command
@@ -62,7 +76,7 @@ impl AppWindow {
             .env("TAURI_WEBVIEW_AUTOMATION", "true")
             .env("QUARTET_MANY_INSTANCES", "1")
             .env("QUARTET_LISTEN", "127.0.0.1:0")
-            .env("XDG_CONFIG_HOME", &config)
+            .env("XDG_CONFIG_HOME", home.path().join("config"))
             .env("XDG_DATA_HOME", home.path().join("data"))
             .env("XDG_CACHE_HOME", home.path().join("cache"))
             .env("GDK_BACKEND", "x11")
@@ -124,7 +138,7 @@ impl AppWindow {
         Ok(())
     }
 
-    /// Presses a key in the page.
+    /// Presses a key in the page: a character, or one of [`key`](crate::key).
     pub fn press(&self, key: &str) -> anyhow::Result<()> {
         let keys = json!([{ "type": "keyDown", "value": key }, { "type": "keyUp", "value": key }]);
         let actions = json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": keys }] });
@@ -132,10 +146,16 @@ impl AppWindow {
         Ok(())
     }
 
+    /// The `data-testid` of the element that has the keyboard's focus.
+    pub fn focused(&self) -> anyhow::Result<Option<String>> {
+        let id = self.eval("return document.activeElement?.dataset.testid ?? null;")?;
+        Ok(id.as_str().map(str::to_owned))
+    }
+
     /// The text, or the value, of an element with this `data-testid`.
     pub fn text(&self, test_id: &str) -> anyhow::Result<String> {
         self.wait_for(test_id, &present(test_id))?;
-        let body = format!("const e = {}; return e.value ?? e.textContent;", query(test_id));
+        let body = format!("const e = {}; return e.value || e.textContent;", query(test_id));
         Ok(self.eval(&body)?.as_str().unwrap_or_default().trim().to_owned())
     }
 

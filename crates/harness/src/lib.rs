@@ -6,6 +6,7 @@
 mod app_window;
 mod child;
 mod display;
+pub mod key;
 mod participant;
 mod programs;
 mod server;
