@@ -25,7 +25,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
         execute(&mut cargo(&["build", "--locked", "--workspace", "--all-targets"]))
     })?;
     // Whole-product tests start processes and play in real time: one after the other, after the rest.
-    step("Testing", || execute(&mut cargo(&["test", "--locked", "--workspace"])))
+    // All of them, also after a failure: a run takes long, and one failure seldom comes alone.
+    step("Testing", || execute(&mut cargo(&["test", "--locked", "--workspace", "--no-fail-fast"])))
 }
 
 /// Writes `ui/src/bindings.ts`.
