@@ -23,11 +23,25 @@ const LOG: &str = "off,quartet=warn";
 /// Set in tests, where several apps of one person run at once.
 const MANY_INSTANCES_VARIABLE: &str = "QUARTET_MANY_INSTANCES";
 
+/// Why the app does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Neither X11 nor Wayland.
+    #[error("there is no display here to open a window on")]
+    NoDisplay,
+    /// The system gives no window.
+    #[error("the window does not open: {0}")]
+    Window(#[from] tauri::Error),
+}
+
 /// Runs the app until its window is closed. Call it first in `main`, before any thread.
 ///
 /// # Errors
 /// When the system gives no window.
-pub fn run() -> tauri::Result<()> {
+pub fn run() -> Result<(), StartError> {
+    if !platform::has_display() {
+        return Err(StartError::NoDisplay);
+    }
     platform::prepare();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();

@@ -7,7 +7,7 @@ mod system;
 #[path = "platform/other.rs"]
 mod system;
 
-pub(crate) use system::{draws_in_software, prepare, register_scheme};
+pub(crate) use system::{draws_in_software, has_display, prepare, register_scheme};
 
 /// Waits until the system, or whoever started the app in a terminal, wants it to end.
 pub(crate) async fn asked_to_end() -> std::io::Result<()> {

@@ -5,6 +5,12 @@ use std::{env, fs, path::Path};
 use tauri::{AppHandle, Manager as _};
 use tauri_plugin_deep_link::DeepLinkExt as _;
 
+/// X11 or Wayland is there. GTK does not start without, and only a panic would say so.
+pub(crate) fn has_display() -> bool {
+    let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    set("DISPLAY") || set("WAYLAND_DISPLAY")
+}
+
 /// Tells WebKitGTK not to share buffers with a graphics card that is not there: 0.43 s instead of
 /// 0.75 s to the first picture, and 65 MB less. A value that the person has set stays.
 pub(crate) fn prepare() {

@@ -3,6 +3,10 @@
 
 use tauri::AppHandle;
 
+pub(crate) fn has_display() -> bool {
+    true
+}
+
 pub(crate) fn prepare() {}
 
 pub(crate) fn draws_in_software() -> bool {
