@@ -136,7 +136,7 @@ describe('a list of names', () => {
     expect(plain(listOf(['Ann', 'Bob'], 'en'))).toBe('Ann and Bob');
     expect(plain(listOf(['Ann', 'Bob', 'Cid'], 'en'))).toBe('Ann, Bob, and Cid');
     expect(plain(listOf(['มะลิ', 'Bob'], 'th'))).toBe('มะลิ และ Bob');
-    expect(plain(listOf(['มะลิ', 'Bob', 'Cid'], 'th'))).toBe('มะลิ Bob และ Cid');
+    expect(plain(listOf(['มะลิ', 'Bob', 'Cid'], 'th'))).toBe('มะลิ, Bob และ Cid');
   });
 });
 

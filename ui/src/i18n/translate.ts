@@ -43,9 +43,10 @@ export function isolate(text: string): string {
 /** Strangers' names as a list in a sentence: «Ann, Bob and Cid». */
 export function listOf(names: string[], language: LanguageCode): string {
   const list = new Intl.ListFormat(language, { type: 'conjunction' });
-  // Thai is listed without spaces around «and», which reads badly beside a Latin name.
+  // Thai is listed with spaces alone, which names have too, and without any around «and».
   const parts = list.formatToParts(names.map(isolate));
-  const spaced = (literal: string) => literal.replace(/\s*(\p{Script=Thai}+)\s*/u, ' $1 ');
+  const spaced = (literal: string) =>
+    literal.trim() ? literal.replace(/\s*(\p{Script=Thai}+)\s*/u, ' $1 ') : ', ';
   return parts.map(({ type, value }) => (type === 'literal' ? spaced(value) : value)).join('');
 }
 
