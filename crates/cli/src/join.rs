@@ -81,7 +81,8 @@ fn take_part(join: Join, selected: Selected, recording: Option<Recording>) -> io
             recording,
             name: join.name.clone(),
             viewers: HashMap::new(),
-            window: StatsWindow::default(),
+            // Nobody asks for them: nothing is kept.
+            window: join.stats_every.map(|_| StatsWindow::default()),
             joined: false,
             failed: false,
             engine,
@@ -90,6 +91,9 @@ fn take_part(join: Join, selected: Selected, recording: Option<Recording>) -> io
         visit.follow(&join, events, end).await;
         Ok(visit.finish().await)
     });
+    // All that mattered has ended or was named in the log; a name lookup that hangs, say, is not
+    // waited for.
+    runtime.shutdown_background();
     Printed::wait(printed);
     good
 }
@@ -101,15 +105,24 @@ struct Visit {
     recording: Option<Recording>,
     name: String,
     viewers: HashMap<PeerId, Viewer>,
-    window: StatsWindow,
+    window: Option<StatsWindow>,
     joined: bool,
     failed: bool,
 }
 
-/// The engine's figures since the last report.
+/// The engine's figures since the last report: the newest, and the sums of all rates.
 #[derive(Default)]
 struct StatsWindow {
-    reports: Vec<Stats>,
+    newest: Stats,
+    encode: Vec<Sum>,
+    peers: HashMap<PeerId, Sum>,
+}
+
+/// The sum of some rates, and of how many; in which order is the caller's to know.
+#[derive(Default)]
+struct Sum {
+    rates: [f32; 5],
+    count: f32,
 }
 
 impl Visit {
@@ -243,7 +256,12 @@ impl Visit {
                 return tracing::warn!(code, "the signalling server");
             }
             Event::Error { code, message } => Report::Error { code: code.as_str(), message },
-            Event::Stats(stats) => return self.window.reports.push(stats),
+            Event::Stats(stats) => {
+                if let Some(window) = &mut self.window {
+                    window.put(stats);
+                }
+                return;
+            }
             // The viewer says when the first picture is decoded.
             Event::FirstVideo(_)
             | Event::SourceRunning(_)
@@ -274,7 +292,7 @@ impl Visit {
     }
 
     fn print_stats(&mut self) {
-        let mut stats = self.window.take();
+        let mut stats = self.window.as_mut().map(StatsWindow::take).unwrap_or_default();
         for peer in &mut stats.peers {
             // What counts as shown is what this program has decoded.
             if let Some(viewer) = self.viewers.get(&peer.peer) {
@@ -287,35 +305,55 @@ impl Visit {
 }
 
 impl StatsWindow {
-    /// The newest totals with the average of the rates; keeps the newest for a window that has none.
+    fn put(&mut self, stats: Stats) {
+        self.encode.resize_with(self.encode.len().max(stats.encode.len()), Sum::default);
+        for (sum, it) in self.encode.iter_mut().zip(&stats.encode) {
+            sum.add([it.fps, it.kbps, 0.0, 0.0, 0.0]);
+        }
+        for it in &stats.peers {
+            self.peers.entry(it.peer).or_default().add([
+                it.video_out.fps,
+                it.video_out.kbps,
+                it.video_in.kbps,
+                it.audio_in.kbps,
+                it.audio_out.kbps,
+            ]);
+        }
+        self.newest = stats;
+    }
+
+    /// The newest totals with the average of the rates; the last ones again when there are none
+    /// since.
     fn take(&mut self) -> Stats {
-        let Some(mut newest) = self.reports.last().cloned() else {
-            return Stats::default();
-        };
-        for (index, encode) in newest.encode.iter_mut().enumerate() {
-            let rates = self.reports.iter().filter_map(|stats| stats.encode.get(index));
-            (encode.fps, encode.kbps) = average(rates.map(|it| (it.fps, it.kbps)));
+        for (it, sum) in self.newest.encode.iter_mut().zip(self.encode.drain(..)) {
+            [it.fps, it.kbps, ..] = sum.average();
         }
-        for peer in &mut newest.peers {
-            let id = peer.peer;
-            let reports = || {
-                self.reports.iter().filter_map(move |it| it.peers.iter().find(|it| it.peer == id))
-            };
-            let video_out = reports().map(|it| (it.video_out.fps, it.video_out.kbps));
-            (peer.video_out.fps, peer.video_out.kbps) = average(video_out);
-            let inward = reports().map(|it| (it.video_in.kbps, it.audio_in.kbps));
-            (peer.video_in.kbps, peer.audio_in.kbps) = average(inward);
-            (peer.audio_out.kbps, _) = average(reports().map(|it| (it.audio_out.kbps, 0.0)));
+        for it in &mut self.newest.peers {
+            if let Some(sum) = self.peers.remove(&it.peer) {
+                [
+                    it.video_out.fps,
+                    it.video_out.kbps,
+                    it.video_in.kbps,
+                    it.audio_in.kbps,
+                    it.audio_out.kbps,
+                ] = sum.average();
+            }
         }
-        self.reports.drain(..self.reports.len() - 1);
-        newest
+        // Of those who have left since.
+        self.peers.clear();
+        self.newest.clone()
     }
 }
 
-fn average(pairs: impl Iterator<Item = (f32, f32)>) -> (f32, f32) {
-    let (count, a, b) =
-        pairs.fold((0.0_f32, 0.0, 0.0), |(count, a, b), (x, y)| (count + 1.0, a + x, b + y));
-    (a / count.max(1.0), b / count.max(1.0))
+impl Sum {
+    fn add(&mut self, rates: [f32; 5]) {
+        self.rates.iter_mut().zip(rates).for_each(|(sum, rate)| *sum += rate);
+        self.count += 1.0;
+    }
+
+    fn average(&self) -> [f32; 5] {
+        self.rates.map(|sum| sum / self.count.max(1.0))
+    }
 }
 
 fn state(connection: Connection) -> &'static str {
@@ -357,4 +395,29 @@ fn end_signal() -> io::Result<impl Future<Output = ()>> {
             future::pending::<()>().await;
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use quartet_engine::EncodeStats;
+
+    use super::*;
+
+    fn stats(fps: f32) -> Stats {
+        let encode = EncodeStats { fps, cpu_ms: f64::from(fps), ..EncodeStats::default() };
+        Stats { encode: vec![encode], peers: Vec::new() }
+    }
+
+    #[test]
+    fn rates_are_averaged_over_the_window_and_totals_are_the_newest() {
+        let mut window = StatsWindow::default();
+        assert_eq!(window.take(), Stats::default());
+        window.put(stats(10.0));
+        window.put(stats(20.0));
+        let taken = window.take();
+        assert_eq!((taken.encode[0].fps, taken.encode[0].cpu_ms), (15.0, 20.0));
+        assert_eq!(window.take(), taken, "nothing since");
+        window.put(stats(30.0));
+        assert_eq!(window.take().encode[0].fps, 30.0);
+    }
 }
