@@ -67,6 +67,16 @@ fn settings_that_are_damaged_are_as_at_the_first_start() -> anyhow::Result<()> {
     let window = open(&programs, &display, json!([{ "name": 7 }]))?;
     window.click("new-call")?;
     ensure!(window.text("name")?.is_empty(), "nobody has given a name yet");
+
+    // Nor can they be kept now; the person learns it, and the call begins all the same.
+    fs::create_dir(window.home().join("config/app.quartet.desktop/settings.json.new"))?;
+    window.fill("name", "Ada")?;
+    window.click("join")?;
+    window.wait_for(
+        "a notice",
+        "document.querySelector('[data-testid=notice][data-code=not_kept]')",
+    )?;
+    window.wait_for("the call", "document.querySelector('[data-testid=leave]')")?;
     window.close()
 }
 

@@ -456,6 +456,11 @@ impl State {
     fn save(&self) {
         if let Err(error) = self.file.save(&self.settings) {
             tracing::warn!(%error, "the settings were not kept");
+            if let Some(page) = &self.page {
+                let message = format!("the settings could not be kept ({error})");
+                // A page that is being reloaded has missed it; nothing depends on it.
+                let _ = page.send(UiEvent::Notice(failure("not_kept", &message)));
+            }
         }
     }
 

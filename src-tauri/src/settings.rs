@@ -1,6 +1,10 @@
 //! The settings on disk: one JSON file in the system's folder for this app.
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    path::PathBuf,
+};
 
 use crate::view::Settings;
 
@@ -26,13 +30,18 @@ impl SettingsFile {
         }
     }
 
-    /// Replaces what was kept, whole or not at all.
+    /// Replaces what was kept, whole or not at all. Only this person may read it: it can hold the
+    /// password of a TURN server.
     pub(crate) fn save(&self, settings: &Settings) -> io::Result<()> {
         if let Some(folder) = self.0.parent() {
             fs::create_dir_all(folder)?;
         }
         let new = self.0.with_extension("json.new");
-        fs::write(&new, serde_json::to_vec_pretty(settings)?)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&new)?.write_all(&serde_json::to_vec_pretty(settings)?)?;
         fs::rename(new, &self.0)
     }
 }
@@ -49,6 +58,13 @@ mod tests {
         let settings = Settings { name: "นภา".to_owned(), ..Settings::default() };
         file.save(&settings).unwrap();
         assert_eq!(file.load(), settings);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+
+            let kept = fs::metadata(folder.path().join("app/settings.json")).unwrap();
+            assert_eq!(kept.permissions().mode() & 0o077, 0, "nobody else reads passwords");
+        }
         fs::write(folder.path().join("app/settings.json"), "{\"name\": 7").unwrap();
         assert_eq!(file.load(), Settings::default());
         fs::write(folder.path().join("app/settings.json"), "{\"name\": \"x\", \"new\": 1}")
