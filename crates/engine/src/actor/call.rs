@@ -477,3 +477,82 @@ fn end_reason(end: SessionEnd, trouble: Option<&SocketError>) -> EndReason {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quartet_proto::{JoinLink, LinkSecret, ServerMessage};
+
+    use super::*;
+    use crate::{EngineConfig, event_queue};
+
+    const PEER: PeerId = PeerId::from_u64(1);
+
+    /// Enters a room where [`PEER`] is, and gives the number of the link to it.
+    fn visit(actor: &mut Actor) -> Generation {
+        let server = ServerUrl::parse("http://127.0.0.1:1").unwrap();
+        let link = JoinLink { server, secret: LinkSecret::from_bytes([1; 16]) };
+        actor.join(JoinRequest { link, name: "Ann".to_owned(), ice: IceConfig::default() });
+        actor.carry_out();
+        let (outgoing, mut sent) = mpsc::channel(socket::OUTGOING_QUEUE);
+        let generation = actor.next_generation();
+        let hang_up = CancellationToken::new();
+        actor.call.as_mut().unwrap().socket = Some(SocketHandle { generation, outgoing, hang_up });
+        actor.socket_news(generation, SocketNews::Opened);
+        actor.carry_out();
+        let you = loop {
+            if let ClientMessage::Join { key, .. } = sent.try_recv().unwrap() {
+                break key.peer_id();
+            }
+        };
+        let peers = vec![PeerInfo { id: PEER, name: "Bo".to_owned(), media: Default::default() }];
+        let welcome = ServerMessage::Welcome { you, peers, ice_servers: Vec::new() };
+        actor.socket_news(generation, SocketNews::Message(welcome));
+        // The lower id offers.
+        let (from, epoch, kind) = (PEER, 1, quartet_proto::DescriptionKind::Offer);
+        let offer = ServerMessage::Description { from, epoch, kind, sdp: "v=0".to_owned() };
+        actor.socket_news(generation, SocketNews::Message(offer));
+        actor.carry_out();
+        current(actor).unwrap()
+    }
+
+    fn current(actor: &Actor) -> Option<Generation> {
+        let peer = actor.call.as_ref()?.peers.get(&PEER)?;
+        peer.link.as_ref().map(|link| link.generation)
+    }
+
+    #[tokio::test]
+    async fn people_who_come_and_go_all_the_time_cost_a_bounded_number_of_links() {
+        let (inputs, _receiver) = mpsc::channel(64);
+        let (events, _heard) = event_queue::channel();
+        let cancel = CancellationToken::new();
+        let mut actor = Actor::new(EngineConfig::default(), inputs, events, cancel);
+        visit(&mut actor);
+        // Nothing is awaited, so none of those that are closed has an end.
+        for id in 2..200 {
+            let peer = PeerId::from_u64(id);
+            actor.open_link(peer, 1, false, Vec::new());
+            actor.close_link(peer, 1);
+        }
+        assert_eq!(actor.tasks.links(), MAX_LINKS);
+        actor.leave();
+        actor.tasks.finish(std::time::Duration::from_secs(3)).await;
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_link_of_the_last_visit_is_not_that_of_the_present_one() {
+        let (inputs, _receiver) = mpsc::channel(64);
+        let (events, _heard) = event_queue::channel();
+        let cancel = CancellationToken::new();
+        let mut actor = Actor::new(EngineConfig::default(), inputs, events, cancel);
+        let old = visit(&mut actor);
+        actor.leave();
+        let new = visit(&mut actor);
+        actor.task_ended(TaskId::Link(PEER, old));
+        assert_eq!(current(&actor), Some(new));
+        actor.task_ended(TaskId::Link(PEER, new));
+        assert_ne!(current(&actor), Some(new), "it was the present one");
+        actor.leave();
+        actor.close_sources();
+        actor.tasks.finish(std::time::Duration::from_secs(3)).await;
+    }
+}
