@@ -22,10 +22,15 @@ type Parameters<K extends MessageKey> = English[K] extends string
   ? { [N in Names<English[K]>]: string | number }
   : { [N in Names<English[K][keyof English[K]]>]: string | number } & { count: number };
 
-/** A key with its parameters; the second argument is absent when there are none. */
-export type MessageArguments = {
-  [K in MessageKey]: keyof Parameters<K> extends never ? [key: K] : [key: K, Parameters<K>];
+/** The keys without parameters. */
+type Plain = {
+  [K in MessageKey]: keyof Parameters<K> extends never ? K : never;
 }[MessageKey];
+
+/** A key with its parameters; the second argument is absent when there are none. */
+export type MessageArguments =
+  | [key: Plain]
+  | { [K in Exclude<MessageKey, Plain>]: [key: K, Parameters<K>] }[Exclude<MessageKey, Plain>];
 
 export type Translate = (...message: MessageArguments) => string;
 
