@@ -49,9 +49,19 @@ pub fn run() -> Result<(), StartError> {
     let mut builder = tauri::Builder::default();
     if std::env::var_os(MANY_INSTANCES_VARIABLE).is_none_or(|value| value.is_empty()) {
         // First, so that a second start ends before it opens anything.
-        builder = builder.plugin(tauri_plugin_single_instance::init(|handle, arguments, _| {
-            open_first_link(handle, arguments.into_iter().skip(1));
-        }));
+        builder = builder
+            .plugin(
+                // A plug-in, as it must come after GTK's start and before the next one's.
+                tauri::plugin::Builder::<_, ()>::new("second-start")
+                    .setup(|_, _| {
+                        platform::may_be_second_start();
+                        Ok(())
+                    })
+                    .build(),
+            )
+            .plugin(tauri_plugin_single_instance::init(|handle, arguments, _| {
+                open_first_link(handle, arguments.into_iter().skip(1));
+            }));
     }
     let context = tauri::generate_context!();
     let app = builder
@@ -77,6 +87,7 @@ pub fn run() -> Result<(), StartError> {
             commands::refresh_tile,
         ])
         .setup(|tauri_app| {
+            platform::is_first_start();
             let file = SettingsFile::new(tauri_app.path().app_config_dir()?);
             let (app, events) = tauri::async_runtime::block_on(async { App::start(file) });
             // Ends with the engine, which ends in `stop`.

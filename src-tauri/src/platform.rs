@@ -7,7 +7,9 @@ mod system;
 #[path = "platform/other.rs"]
 mod system;
 
-pub(crate) use system::{draws_in_software, has_display, prepare, register_scheme};
+pub(crate) use system::{
+    draws_in_software, has_display, is_first_start, may_be_second_start, prepare, register_scheme,
+};
 
 /// Waits until the system, or whoever started the app in a terminal, wants it to end.
 pub(crate) async fn asked_to_end() -> std::io::Result<()> {

@@ -1,6 +1,10 @@
 //! Linux: WebKitGTK and the desktop files of freedesktop.org.
 
-use std::{env, fs, path::Path};
+use std::{
+    env, fs,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use tauri::{AppHandle, Manager as _};
 use tauri_plugin_deep_link::DeepLinkExt as _;
@@ -22,6 +26,38 @@ pub(crate) fn prepare() {
             env::set_var(VARIABLE, "1");
         }
     }
+}
+
+/// While true, the process ends at `exit` without a clean-up.
+static END_AT_ONCE: AtomicBool = AtomicBool::new(false);
+
+/// Call it before it is known whether the app runs already, and [`is_first_start`] after.
+///
+/// A second start ends by `exit` inside the plug-in that finds out. By then GTK's and WebKit's
+/// threads run, and the destructors of their libraries, which `exit` calls, crash under them now
+/// and then. It has nothing to clean up: it ends before those.
+pub(crate) fn may_be_second_start() {
+    extern "C" fn end_at_once() {
+        if END_AT_ONCE.load(Ordering::Acquire) {
+            #[expect(unsafe_code, reason = "there is no safe name for it")]
+            // SAFETY: ends the process; takes no pointer and runs nothing.
+            unsafe {
+                libc::_exit(0);
+            }
+        }
+    }
+    END_AT_ONCE.store(true, Ordering::Release);
+    #[expect(unsafe_code, reason = "the only way to come before the libraries' destructors")]
+    // SAFETY: the function neither unwinds nor touches anything that can be gone by then. When the
+    // system has no room for it, `exit` is as it was.
+    unsafe {
+        libc::atexit(end_at_once);
+    }
+}
+
+/// From now on `exit` is as usual.
+pub(crate) fn is_first_start() {
+    END_AT_ONCE.store(false, Ordering::Release);
 }
 
 /// There is no render node, so everything is drawn by the processor.

@@ -23,3 +23,7 @@ pub(crate) fn register_scheme(_handle: &AppHandle) {
         }
     }
 }
+
+pub(crate) fn may_be_second_start() {}
+
+pub(crate) fn is_first_start() {}

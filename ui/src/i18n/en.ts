@@ -169,6 +169,7 @@ export const en = {
   'failure.already_in_call': 'You are in a call. Leave it before you open another link.',
   'failure.no_room': 'There is no call to join any more. Open the link again.',
   'failure.clipboard': 'The link could not be copied. Select it and copy it by hand.',
+  'failure.not_kept': 'Your settings could not be kept. They hold until you close the app.',
   'failure.internal': 'Something went wrong inside the app. Try again.',
   'failure.missing': 'The device is not there. Plug it in, or choose another one.',
   'failure.busy': 'Another program is using the device. Close it, or choose another device.',
