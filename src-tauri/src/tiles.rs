@@ -327,7 +327,14 @@ mod tests {
     }
 
     fn frame() -> EncodedFrame {
-        EncodedFrame { data: Vec::new().into(), key: true, width: 2, height: 2, timestamp: 0 }
+        EncodedFrame {
+            data: Vec::new().into(),
+            key: true,
+            width: 2,
+            height: 2,
+            timestamp: 0,
+            temporal: 0,
+        }
     }
 
     #[test]

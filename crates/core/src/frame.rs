@@ -24,6 +24,9 @@ pub struct EncodedFrame {
     pub height: u16,
     /// Capture time in ticks of [`VIDEO_CLOCK_RATE`]; wraps.
     pub timestamp: u32,
+    /// Temporal layer: 0 for the base, which later pictures refer to; a picture of a higher layer
+    /// refers to the base only, and nothing refers to it, so that it can be left out.
+    pub temporal: u8,
 }
 
 impl fmt::Debug for EncodedFrame {
@@ -43,6 +46,8 @@ pub struct RtpPacket {
     pub timestamp: u32,
     /// Video: the last packet of its picture. Opus: the first after silence.
     pub marker: bool,
+    /// It came inside a later packet, as a copy for the case of loss (RFC 2198).
+    pub redundant: bool,
     /// What the codec's payload format says.
     pub payload: Bytes,
 }

@@ -397,7 +397,7 @@ impl FrameAssembler {
             self.key_wanted.asked_at = None;
         }
         self.progress = Progress::Decoding { width, height, picture_id };
-        let frame = EncodedFrame { data, key, width, height, timestamp };
+        let frame = EncodedFrame { data, key, width, height, timestamp, temporal: 0 };
         self.output.push_back(Assembled::Frame(frame));
         true
     }

@@ -10,6 +10,7 @@ mod frame_assembler;
 mod freeze_meter;
 mod link;
 mod negotiator;
+mod rung;
 pub mod session;
 mod voice_buffer;
 pub mod vp8;
@@ -17,8 +18,9 @@ pub mod vp8;
 pub use frame::{EncodedFrame, RtpPacket, SAMPLE_RATE, SAMPLES_PER_10_MS, VIDEO_CLOCK_RATE};
 pub use frame_assembler::{Assembled, AssemblerConfig, FrameAssembler};
 pub use freeze_meter::{FreezeMeter, FreezeTotals};
-pub use link::{LinkAction, LinkEvent, LinkState};
+pub use link::{LinkAction, LinkEstimate, LinkEvent, LinkState};
+pub use rung::Rung;
 pub use voice_buffer::{
-    MAX_PACKET_SAMPLES, UndecodableVoice, VoiceBuffer, VoiceDecoder, VoicePacketInfo, VoiceStats,
-    VoiceTuning,
+    MAX_PACKET_SAMPLES, UndecodableVoice, VoiceBuffer, VoiceDecoder, VoicePacketInfo, VoicePlayout,
+    VoiceStats, VoiceTuning,
 };

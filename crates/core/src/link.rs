@@ -1,6 +1,8 @@
 //! What the session says to a link and hears from it; `quartet-rtc` carries it out.
 
-use quartet_proto::{Candidate, DescriptionKind};
+use std::time::Duration;
+
+use quartet_proto::{Candidate, DescriptionKind, PeerMessage};
 
 /// What a link is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +36,21 @@ pub enum LinkState {
     Failed,
 }
 
+/// What a path carries, as its congestion controller sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LinkEstimate {
+    /// Bits a second of all that is sent on the link, RTP headers included.
+    pub bitrate_bps: u64,
+    /// Share of the packets that did not arrive, 0..=1, over the last second or so.
+    pub loss: f32,
+    /// Round trip, smoothed.
+    pub rtt: Option<Duration>,
+    /// A queue is growing on the path just now.
+    pub congested: bool,
+}
+
 /// What a link says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum LinkEvent {
     /// An own description, to be sent to the peer before any candidate.
     Description {
@@ -50,6 +65,10 @@ pub enum LinkEvent {
     State(LinkState),
     /// The peer's decoder needs a key frame (PLI or FIR, RFC 4585 §6.3.1, RFC 5104 §4.3.1).
     KeyFrameWanted,
+    /// What the path to the peer carries, when it has changed.
+    Estimate(LinkEstimate),
+    /// The peer has said something, past the server.
+    Said(PeerMessage),
     /// The link is unusable; the text is for logs, without addresses or SDP.
     Broken(String),
 }

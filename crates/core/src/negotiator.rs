@@ -309,8 +309,11 @@ impl Negotiator {
                 self.give_up(now, out);
             }
             LinkEvent::State(state) => self.link_state(now, state),
-            LinkEvent::Description { .. } | LinkEvent::Candidate(_) | LinkEvent::KeyFrameWanted => {
-            }
+            LinkEvent::Description { .. }
+            | LinkEvent::Candidate(_)
+            | LinkEvent::KeyFrameWanted
+            | LinkEvent::Estimate(_)
+            | LinkEvent::Said(_) => {}
         }
     }
 

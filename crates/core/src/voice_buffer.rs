@@ -89,6 +89,15 @@ pub struct VoiceStats {
     pub delay: Duration,
 }
 
+/// What is heard of a voice when: the other media of that person are shown in step with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VoicePlayout {
+    /// The RTP timestamp of a sample…
+    pub timestamp: u32,
+    /// …and when it is given to the speaker.
+    pub at: Instant,
+}
+
 #[derive(Debug)]
 struct Packet {
     timestamp: i64,

@@ -174,6 +174,7 @@ mod tests {
             width: 2,
             height: 2,
             timestamp: 0,
+            temporal: 0,
         }
     }
 

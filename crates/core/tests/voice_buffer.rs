@@ -96,6 +96,7 @@ impl Call {
                 sequence: 65_500,
                 timestamp: u32::MAX - 20_000,
                 marker: false,
+                redundant: false,
                 payload: Bytes::new(),
             },
         }
@@ -106,6 +107,7 @@ impl Call {
             sequence: self.first.sequence.wrapping_add(index as u16),
             timestamp: self.first.timestamp.wrapping_add((index * PACKET as u64) as u32),
             marker: false,
+            redundant: false,
             payload: payload(index * PACKET as u64),
         }
     }
@@ -316,7 +318,8 @@ fn planned_silence_is_not_concealment() {
                     let sample = tick * 480;
                     let payload = payload(if silent { SILENCE } else { sample });
                     let timestamp = sample as u32;
-                    let packet = RtpPacket { sequence, timestamp, marker: false, payload };
+                    let packet =
+                        RtpPacket { sequence, timestamp, marker: false, redundant: false, payload };
                     call.buffer.push(call.start + now, packet);
                     sequence += 1;
                     played += 20 * MS;
@@ -358,7 +361,8 @@ fn one_stray_packet_changes_nothing() {
     let mut call = Call::new(true);
     call.run(5_000 * MS, &mut steady(30 * MS));
     for (sequence, timestamp) in [(1, 2), (30_000, 0), (9, u32::MAX / 2)] {
-        let stray = RtpPacket { sequence, timestamp, marker: false, payload: payload(0) };
+        let stray =
+            RtpPacket { sequence, timestamp, marker: false, redundant: false, payload: payload(0) };
         call.buffer.push(call.start + 5_000 * MS, stray);
     }
     let stats = call.run(10_000 * MS, &mut steady(30 * MS));

@@ -191,7 +191,14 @@ mod tests {
         intake.tile.attach(Arc::clone(&sink) as _);
         let picture = |link: &LinkIntake| {
             let data = bytes::Bytes::new();
-            link.picture(EncodedFrame { data, key: true, width: 2, height: 2, timestamp: 0 });
+            link.picture(EncodedFrame {
+                data,
+                key: true,
+                width: 2,
+                height: 2,
+                timestamp: 0,
+                temporal: 0,
+            });
         };
         let shown = || (sink.0.load(Ordering::Relaxed), intake.figures().pictures.frames);
 

@@ -85,7 +85,14 @@ mod tests {
     }
 
     fn frame(key: bool) -> EncodedFrame {
-        EncodedFrame { data: bytes::Bytes::new(), key, width: 2, height: 2, timestamp: 0 }
+        EncodedFrame {
+            data: bytes::Bytes::new(),
+            key,
+            width: 2,
+            height: 2,
+            timestamp: 0,
+            temporal: 0,
+        }
     }
 
     #[test]

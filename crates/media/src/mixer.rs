@@ -188,7 +188,13 @@ mod tests {
         for sequence in 0..10_000 {
             let timestamp = u32::from(sequence) * 960;
             let payload = Bytes::from_static(&[0x78, 0, 0]);
-            receiver.push(RtpPacket { sequence, timestamp, marker: false, payload });
+            receiver.push(RtpPacket {
+                sequence,
+                timestamp,
+                marker: false,
+                redundant: false,
+                payload,
+            });
         }
         assert_eq!(receiver.voice.inbox.lock().len(), INBOX);
         mixer.fill(&mut [0.0; _]);

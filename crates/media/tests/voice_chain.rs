@@ -24,7 +24,7 @@ fn nobody() -> Ended {
 fn send(input: impl AudioInput + 'static, receiver: Arc<VoiceReceiver>) -> VoiceSender {
     let mut sequence = 65_530_u16;
     let packet = move |timestamp, payload: Bytes| {
-        receiver.push(RtpPacket { sequence, timestamp, marker: false, payload });
+        receiver.push(RtpPacket { sequence, timestamp, marker: false, redundant: false, payload });
         sequence = sequence.wrapping_add(1);
     };
     let callbacks = VoiceCallbacks { packet: Box::new(packet), ended: nobody() };

@@ -10,6 +10,7 @@ pub mod limits;
 mod link;
 mod message;
 mod name;
+mod peer_message;
 
 pub use error_code::ErrorCode;
 pub use ice_server::{IceServer, InvalidIceServer};
@@ -20,6 +21,7 @@ pub use message::{
     ServerMessage,
 };
 pub use name::{InvalidName, display_name};
+pub use peer_message::PeerMessage;
 
 /// The signalling protocol's version; a server refuses any other with `unsupported_version`.
 pub const PROTOCOL_VERSION: u32 = 1;

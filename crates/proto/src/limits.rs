@@ -25,5 +25,7 @@ pub const SILENCE_LIMIT: Duration = Duration::from_secs(5);
 /// A participant without a connection keeps its place for this long, so that a dropped socket
 /// costs nothing; with [`SILENCE_LIMIT`] a dead one is gone in under 10 s.
 pub const RESUME_GRACE: Duration = Duration::from_secs(4);
+/// Bytes of one message between two participants ([`crate::PeerMessage`]); the longest is a tenth.
+pub const MAX_PEER_MESSAGE_BYTES: usize = 1024;
 /// People looking into a room before they join; more see no names, but may join.
 pub const MAX_WATCHERS: usize = 16;

@@ -27,7 +27,14 @@ impl Sender {
         data[10..14].copy_from_slice(&self.count.to_be_bytes());
         let timestamp = self.count * 3000;
         self.count += 1;
-        let frame = EncodedFrame { data: data.into(), key, width: 640, height: 360, timestamp };
+        let frame = EncodedFrame {
+            data: data.into(),
+            key,
+            width: 640,
+            height: 360,
+            timestamp,
+            temporal: 0,
+        };
         let payloads = self.packetizer.packetize(&frame);
         let last = payloads.len() - 1;
         let packets = payloads.into_iter().enumerate();
@@ -37,7 +44,7 @@ impl Sender {
     fn packet(&mut self, timestamp: u32, marker: bool, payload: Bytes) -> RtpPacket {
         let sequence = self.sequence;
         self.sequence = sequence.wrapping_add(1);
-        RtpPacket { sequence, timestamp, marker, payload }
+        RtpPacket { sequence, timestamp, marker, redundant: false, payload }
     }
 }
 
@@ -332,7 +339,7 @@ proptest! {
         let mut key_frame_came = false;
         for (sequence, timestamp, marker, payload) in packets {
             now += Duration::from_millis(10);
-            assembler.push(now, RtpPacket { sequence, timestamp, marker, payload: payload.into() });
+            assembler.push(now, RtpPacket { sequence, timestamp, marker, redundant: false, payload: payload.into() });
             assembler.handle_timeout(now);
             prop_assert!(assembler.packets.len() <= 20 && assembler.bytes <= 400);
             prop_assert!(assembler.newest.len() <= assembler.packets.len());
@@ -365,7 +372,7 @@ proptest! {
             now += Duration::from_millis(u64::from(wait) * 60);
             assembler.handle_timeout(now);
             let payload = [FORMS[form], DATA[data]].concat().into();
-            assembler.push(now, RtpPacket { sequence, timestamp, marker, payload });
+            assembler.push(now, RtpPacket { sequence, timestamp, marker, redundant: false, payload });
             prop_assert!(assembler.poll_timeout().is_none_or(|at| at > now));
             while let Some(output) = assembler.poll() {
                 match output {

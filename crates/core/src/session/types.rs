@@ -30,7 +30,7 @@ impl fmt::Debug for SessionConfig {
 }
 
 /// What can happen to a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     /// The user leaves. Ends the session at once.
     Leave,

@@ -112,6 +112,7 @@ impl Vp8Encoder {
             width: frame.width(),
             height: frame.height(),
             timestamp: time as u32,
+            temporal: 0,
         }))
     }
 }

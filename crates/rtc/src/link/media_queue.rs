@@ -128,7 +128,14 @@ mod tests {
     use super::*;
 
     fn frame(timestamp: u32, key: bool) -> EncodedFrame {
-        EncodedFrame { data: Bytes::from_static(b"x"), key, width: 2, height: 2, timestamp }
+        EncodedFrame {
+            data: Bytes::from_static(b"x"),
+            key,
+            width: 2,
+            height: 2,
+            timestamp,
+            temporal: 0,
+        }
     }
 
     fn voice(timestamp: u32) -> Voice {

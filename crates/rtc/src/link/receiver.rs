@@ -100,6 +100,7 @@ impl Stream {
             sequence: header.sequence_number,
             timestamp: header.timestamp,
             marker: header.marker,
+            redundant: false,
             payload,
         })
     }

@@ -136,6 +136,7 @@ impl Side {
                     LinkEvent::State(state) => {
                         state_in.send_replace(Some(state));
                     }
+                    LinkEvent::Estimate(_) | LinkEvent::Said(_) => {}
                     LinkEvent::KeyFrameWanted => {
                         count.fetch_add(1, Relaxed);
                         wanted.notify_one();
@@ -287,7 +288,14 @@ pub(crate) fn delta_frame(number: u32, len: usize) -> EncodedFrame {
 }
 
 fn frame(number: u32, key: bool, data: Vec<u8>) -> EncodedFrame {
-    EncodedFrame { data: data.into(), key, width: 640, height: 360, timestamp: number * 3_000 }
+    EncodedFrame {
+        data: data.into(),
+        key,
+        width: 640,
+        height: 360,
+        timestamp: number * 3_000,
+        temporal: 0,
+    }
 }
 
 /// As long as an Opus packet of 20 ms at 32 kbit/s.
