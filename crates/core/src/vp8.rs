@@ -5,11 +5,23 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::EncodedFrame;
 
-/// The descriptor that [`Packetizer`] writes: the required byte, the extension byte and a 15-bit
-/// picture id.
-const DESCRIPTOR_LEN: usize = 4;
+/// The descriptor that [`Packetizer`] writes: the required byte, the extension byte, a 15-bit
+/// picture id, TL0PICIDX, and one byte with TID, Y and KEYIDX.
+const DESCRIPTOR_LEN: usize = 6;
 /// A picture id of 15 bits; it wraps (RFC 7741 §4.2).
 const PICTURE_ID_MASK: u16 = 0x7fff;
+/// A count of key frames of 5 bits; it wraps (RFC 7741 §4.2).
+const KEY_INDEX_MASK: u8 = 0x1f;
+/// A temporal layer of 2 bits (RFC 7741 §4.2).
+const TEMPORAL_MASK: u8 = 0x03;
+/// X, S and N of the descriptor's first byte.
+const EXTENDED: u8 = 0x80;
+const PARTITION_START: u8 = 0x10;
+const NON_REFERENCE: u8 = 0x20;
+/// The extension byte: I, L, T and K are all there.
+const ALL_EXTENSIONS: u8 = 0xf0;
+/// Y of the byte that T and K share.
+const LAYER_SYNC: u8 = 0x20;
 
 /// What stands in front of the VP8 data in each RTP packet (RFC 7741 §4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -117,10 +129,17 @@ pub fn is_key_frame(data: &[u8]) -> bool {
     data.first().is_some_and(|tag| tag & 0x01 == 0)
 }
 
-/// Cuts encoded pictures into RTP payloads.
+/// Cuts encoded pictures into RTP payloads, and numbers them for one receiver.
+///
+/// The numbers are of the pictures that came here: where pictures of the upper temporal layer were
+/// left out, or another encoding was begun with a key frame, the receiver sees no gap. A picture of
+/// an upper layer says that it depends on the newest base picture only (Y) and that nothing depends
+/// on it (N), so that a receiver which lost one goes on without waiting for it.
 #[derive(Debug)]
 pub struct Packetizer {
     picture_id: u16,
+    base_layer_index: u8,
+    key_index: u8,
     max_payload: usize,
 }
 
@@ -129,8 +148,11 @@ impl Packetizer {
     /// `max_payload` is in bytes and includes the descriptor; the RTP header comes on top.
     #[must_use]
     pub fn new(initial_picture_id: u16, max_payload: usize) -> Self {
+        let [high, low] = initial_picture_id.to_be_bytes();
         Self {
             picture_id: initial_picture_id & PICTURE_ID_MASK,
+            base_layer_index: low,
+            key_index: high & KEY_INDEX_MASK,
             max_payload: max_payload.max(DESCRIPTOR_LEN + 1),
         }
     }
@@ -142,22 +164,45 @@ impl Packetizer {
         if data.is_empty() {
             return Vec::new();
         }
+        let descriptor = self.describe(frame);
         let count = data.len().div_ceil(self.max_payload - DESCRIPTOR_LEN);
         let payload_len = data.len().div_ceil(count);
-        let [id_high, id_low] = self.picture_id.to_be_bytes();
-        let payloads = data
-            .chunks(payload_len)
+        data.chunks(payload_len)
             .enumerate()
             .map(|(index, chunk)| {
                 let mut payload = BytesMut::with_capacity(DESCRIPTOR_LEN + chunk.len());
-                payload.put_u8(if index == 0 { 0x90 } else { 0x80 });
-                payload.put_slice(&[0x80, 0x80 | id_high, id_low]);
+                payload.put_slice(&descriptor);
+                if index == 0 {
+                    payload[0] |= PARTITION_START;
+                }
                 payload.put_slice(chunk);
                 payload.freeze()
             })
-            .collect();
+            .collect()
+    }
+
+    /// Counts the picture; what stands in front of each of its packets, without S.
+    fn describe(&mut self, frame: &EncodedFrame) -> [u8; DESCRIPTOR_LEN] {
+        // A key frame of an upper layer would be a contradiction.
+        let temporal = if frame.key { 0 } else { frame.temporal & TEMPORAL_MASK };
+        if temporal == 0 {
+            self.base_layer_index = self.base_layer_index.wrapping_add(1);
+        }
+        if frame.key {
+            self.key_index = self.key_index.wrapping_add(1) & KEY_INDEX_MASK;
+        }
+        let [id_high, id_low] = self.picture_id.to_be_bytes();
         self.picture_id = self.picture_id.wrapping_add(1) & PICTURE_ID_MASK;
-        payloads
+        let (required, sync) =
+            if temporal == 0 { (EXTENDED, 0) } else { (EXTENDED | NON_REFERENCE, LAYER_SYNC) };
+        [
+            required,
+            ALL_EXTENSIONS,
+            0x80 | id_high,
+            id_low,
+            self.base_layer_index,
+            temporal << 6 | sync | self.key_index,
+        ]
     }
 }
 
@@ -176,6 +221,16 @@ mod tests {
             timestamp: 0,
             temporal: 0,
         }
+    }
+
+    /// The descriptors of pictures of these layers; `None` is a key frame.
+    fn describe(packetizer: &mut Packetizer, layers: &[Option<u8>]) -> Vec<PayloadDescriptor> {
+        let describe = |&layer: &Option<u8>| {
+            let key = layer.is_none();
+            let frame = EncodedFrame { key, temporal: layer.unwrap_or(0), ..frame(1) };
+            PayloadDescriptor::parse(&packetizer.packetize(&frame)[0]).unwrap().0
+        };
+        layers.iter().map(describe).collect()
     }
 
     #[test]
@@ -234,6 +289,90 @@ mod tests {
             .map(|parsed| parsed.unwrap().0.picture_id)
             .collect();
         assert_eq!(ids, [Some(PictureId::Long(0x7fff)), Some(PictureId::Long(0))]);
+    }
+
+    #[test]
+    fn pictures_are_numbered_by_layer_and_by_key_frame() {
+        let mut packetizer = Packetizer::new(0x0a10, 100);
+        let described =
+            describe(&mut packetizer, &[None, Some(1), Some(0), Some(1), None, Some(0), Some(0)]);
+        let expected: [(u8, u8, u8); 7] = [
+            (0, 0x11, 0x0b),
+            (1, 0x11, 0x0b),
+            (0, 0x12, 0x0b),
+            (1, 0x12, 0x0b),
+            (0, 0x13, 0x0c),
+            // Upper layers that were left out leave no gap.
+            (0, 0x14, 0x0c),
+            (0, 0x15, 0x0c),
+        ];
+        for (index, (descriptor, (layer, base, key))) in described.iter().zip(expected).enumerate()
+        {
+            let upper = layer > 0;
+            let expected = PayloadDescriptor {
+                non_reference: upper,
+                partition_start: true,
+                partition: 0,
+                picture_id: Some(PictureId::Long(0x0a10 + index as u16)),
+                base_layer_index: Some(base),
+                temporal_layer: Some((layer, upper)),
+                key_index: Some(key),
+            };
+            assert_eq!(*descriptor, expected, "picture {index}");
+        }
+    }
+
+    #[test]
+    fn a_key_frame_is_of_the_base_layer_whatever_it_says() {
+        let frame = EncodedFrame { temporal: 1, ..frame(1) };
+        let payloads = Packetizer::new(0, 100).packetize(&frame);
+        let (descriptor, _) = PayloadDescriptor::parse(&payloads[0]).unwrap();
+        assert_eq!(descriptor.temporal_layer, Some((0, false)));
+        assert!(!descriptor.non_reference);
+    }
+
+    #[test]
+    fn the_counts_of_base_pictures_and_key_frames_wrap_at_their_own_width() {
+        let mut packetizer = Packetizer::new(0x1fff, 100);
+        let described = describe(&mut packetizer, &[None, Some(1), None]);
+        let counts = |d: &PayloadDescriptor| (d.base_layer_index, d.key_index);
+        let counts: Vec<_> = described.iter().map(counts).collect();
+        assert_eq!(counts, [(Some(0), Some(0)), (Some(0), Some(0)), (Some(1), Some(1))]);
+    }
+
+    /// What Chromium's `RtpVp8RefFinder` looks for: a base picture refers to the one whose index
+    /// is lower by 1, a picture with Y to the base picture of its own index. Whatever was left out
+    /// of the upper layer before it came here, both are there.
+    #[test]
+    fn a_receiver_finds_the_reference_of_every_picture() {
+        let mut packetizer = Packetizer::new(0x7ff0, 100);
+        let mut rng = 0x9e37_79b9_u32;
+        let mut bases = std::collections::BTreeMap::new();
+        let mut unwrapped: Option<(u8, u64)> = None;
+        for index in 0..2000_u32 {
+            rng = rng.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let layer = match (index, rng >> 24) {
+                (0, _) | (_, 0..4) => None,
+                (_, 4..120) => Some(1),
+                _ => Some(0),
+            };
+            let descriptor = describe(&mut packetizer, &[layer])[0];
+            let base = descriptor.base_layer_index.unwrap();
+            let count = unwrapped.map_or(0, |(last, count)| {
+                let step = base.wrapping_sub(last);
+                assert!(step <= 1);
+                count + u64::from(step)
+            });
+            unwrapped = Some((base, count));
+            match descriptor.temporal_layer.unwrap() {
+                (0, false) => {
+                    assert!(layer.is_none() || bases.contains_key(&(count - 1)), "{index}");
+                    assert!(bases.insert(count, index).is_none(), "picture {index}");
+                }
+                (1, true) => assert!(bases.contains_key(&count), "picture {index}"),
+                other => panic!("picture {index}: {other:?}"),
+            }
+        }
     }
 
     #[test]

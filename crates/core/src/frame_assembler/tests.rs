@@ -14,7 +14,7 @@ struct Sender {
 
 impl Sender {
     fn new(sequence: u16) -> Self {
-        Self { packetizer: Packetizer::new(0x7ff0, 104), sequence, count: 0 }
+        Self { packetizer: Packetizer::new(0x7ff0, 106), sequence, count: 0 }
     }
 
     fn send(&mut self, key: bool, len: usize) -> Vec<RtpPacket> {
@@ -214,7 +214,7 @@ fn a_key_frame_without_a_picture_is_skipped() {
     let mut broken = sender.send(true, 50);
     let mut payload = broken[0].payload.to_vec();
     // The start code stands behind the descriptor and the frame tag.
-    payload[7] = 0;
+    payload[9] = 0;
     broken[0].payload = payload.into();
     push_all(&mut assembler, now, &broken);
     assert!(assembler.packets.is_empty());
