@@ -1,5 +1,6 @@
 //! For tests: virtual time and simulated networks; real sound and relay servers.
 
+pub mod network;
 #[cfg(target_os = "linux")]
 pub mod sound;
 #[cfg(unix)]
