@@ -3,6 +3,7 @@
 mod bench;
 mod camera_check;
 mod demo;
+mod fuzz;
 mod package;
 mod run;
 mod setup;
@@ -24,6 +25,9 @@ cargo xtask COMMAND
   bench          measure calls of 2, 3 and 4 people (builds with optimisation)
   package        a Debian package of the app, in target/release/bundle/deb
 
+  fuzz [TARGET…] [--for SECONDS]
+                 what hostile peers may send, invented by libFuzzer; a minute for each target
+
   camera-check   the camera against a real driver, in an emulated machine (Linux, some minutes)
 
   setup          only install what building and testing need
@@ -42,6 +46,11 @@ fn main() -> ExitCode {
         ["bench"] => bench::run(),
         ["package"] => package::run(),
         ["camera-check"] => camera_check::run(),
+        ["fuzz", targets @ .., "--for", seconds] => match seconds.parse() {
+            Ok(seconds) => fuzz::run(targets, seconds),
+            Err(_) => usage_error(),
+        },
+        ["fuzz", targets @ ..] => fuzz::run(targets, fuzz::USUAL_SECONDS),
         ["setup"] => setup::everything(),
         ["build"] => setup::to_build().and_then(|tools| run::build(&tools)),
         ["bindings"] => test::write_bindings(),

@@ -1,14 +1,17 @@
 //! `cargo xtask test`: everything, cheapest first.
 
 use crate::{
-    setup,
+    fuzz, setup,
     shell::{cargo, run as execute, step},
     tidy, ui,
 };
 
 pub(crate) fn run() -> anyhow::Result<()> {
     let tools = setup::to_test()?;
-    step("Checking the formatting", || execute(&mut cargo(&["fmt", "--all", "--check"])))?;
+    step("Checking the formatting", || {
+        execute(&mut cargo(&["fmt", "--all", "--check"]))?;
+        execute(&mut cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
+    })?;
     step("Checking the rules of the house", tidy::run)?;
     ui::build(&tools)?;
     step("Checking the page's types and style", || {
@@ -26,7 +29,10 @@ pub(crate) fn run() -> anyhow::Result<()> {
     })?;
     // Whole-product tests start processes and play in real time: one after the other, after the rest.
     // All of them, also after a failure: a run takes long, and one failure seldom comes alone.
-    step("Testing", || execute(&mut cargo(&["test", "--locked", "--workspace", "--no-fail-fast"])))
+    step("Testing", || {
+        execute(&mut cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]))
+    })?;
+    fuzz::run(&[], fuzz::USUAL_SECONDS)
 }
 
 /// Writes `ui/src/bindings.ts`.
