@@ -10,6 +10,7 @@ mod frame_assembler;
 mod freeze_meter;
 mod link;
 mod negotiator;
+pub mod red;
 mod rung;
 pub mod session;
 mod voice_buffer;
