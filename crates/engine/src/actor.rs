@@ -2,9 +2,11 @@
 //!
 //! It is the only one who changes anything. Inputs by origin are in [`Input`]; beside them there
 //! are the time, through one `sleep_until`, and the end of an owned task. `call.rs` carries out what
-//! the session wants, `sources.rs` keeps the devices as they should be.
+//! the session wants, `links.rs` keeps the connections to the others, `sources.rs` the devices, as
+//! they should be.
 
 mod call;
+mod links;
 mod sources;
 
 use std::{
