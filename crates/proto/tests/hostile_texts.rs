@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use quartet_proto::{
-    ClientMessage, IceServer, InvalidIceServer, InvalidName, MediaState, PeerId, PeerInfo, RoomId,
-    ServerMessage, SessionKey, display_name, limits::MAX_NAME_CHARS,
+    ClientMessage, IceServer, InvalidIceServer, InvalidName, MediaState, PeerId, PeerInfo,
+    PeerMessage, RoomId, ServerMessage, SessionKey, display_name, limits, limits::MAX_NAME_CHARS,
 };
 
 #[test]
@@ -102,6 +102,38 @@ fn ice_servers_are_written_in_one_line() {
 }
 
 #[test]
+fn of_what_a_participant_says_only_what_is_known_counts() {
+    let read = |text: &str| serde_json::from_str::<PeerMessage>(text).ok();
+    let longest = r#"{"type":"view","height":65535}"#;
+    assert!(longest.len() * 10 < limits::MAX_PEER_MESSAGE_BYTES);
+    assert_eq!(read(longest), Some(PeerMessage::View { height: u16::MAX }));
+    // From a later version.
+    let later = r#"{"height":180,"type":"view","width":320,"more":{"of":["it"]}}"#;
+    assert_eq!(read(later), Some(PeerMessage::View { height: 180 }));
+    for text in [
+        "",
+        "null",
+        "[]",
+        r#""view""#,
+        r#"{"type":"view"}"#,
+        r#"{"type":"view","height":-1}"#,
+        r#"{"type":"view","height":65536}"#,
+        r#"{"type":"view","height":1.5}"#,
+        r#"{"type":"view","height":"360"}"#,
+        r#"{"type":"view","height":1e999}"#,
+        r#"{"type":"view","height":1,"height":2}"#,
+        r#"{"type":"View","height":1}"#,
+        r#"{"type":"teleport","height":1}"#,
+        r#"{"height":1}"#,
+        r#"{"type":"view","height":360}{"type":"view","height":0}"#,
+    ] {
+        assert_eq!(read(text), None, "{text}");
+    }
+    // As deep as such a message can be.
+    assert_eq!(read(&"[".repeat(limits::MAX_PEER_MESSAGE_BYTES)), None);
+}
+
+#[test]
 fn what_is_printed_for_logs_gives_nothing_away() {
     let room = RoomId::from_bytes([0x5a; 16]);
     let key = SessionKey::from_bytes([0x6b; 16]);
@@ -170,6 +202,7 @@ proptest! {
     fn any_text_is_a_message_or_an_error(text in any::<String>()) {
         let _ = serde_json::from_str::<ClientMessage>(&text);
         let _ = serde_json::from_str::<ServerMessage>(&text);
+        let _ = serde_json::from_str::<PeerMessage>(&text);
         let _ = text.parse::<IceServer>();
     }
 }

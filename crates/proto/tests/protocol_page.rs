@@ -7,8 +7,8 @@ use std::{
 };
 
 use quartet_proto::{
-    ClientMessage, ErrorCode, JoinLink, LinkSecret, PROTOCOL_VERSION, ServerMessage, ServerUrl,
-    SessionKey, limits,
+    ClientMessage, ErrorCode, JoinLink, LinkSecret, PROTOCOL_VERSION, PeerMessage, ServerMessage,
+    ServerUrl, SessionKey, limits,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -48,7 +48,7 @@ fn examples() -> Vec<Example> {
 /// The words that a type knows, as it says itself when it gets one that it does not know.
 fn words<T: DeserializeOwned + Debug>(unknown: Value) -> BTreeSet<String> {
     let error = serde_json::from_value::<T>(unknown).expect_err("an unknown word").to_string();
-    let (_, known) = error.split_once("expected one of ").unwrap_or_else(|| panic!("{error}"));
+    let (_, known) = error.split_once("expected ").unwrap_or_else(|| panic!("{error}"));
     known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
@@ -78,6 +78,7 @@ fn every_example_is_a_message_and_says_all_of_it() {
         match *heading {
             "From the client" => assert_same_after_reading::<ClientMessage>(value),
             "From the server" | "Errors" => assert_same_after_reading::<ServerMessage>(value),
+            "Between participants" => assert_same_after_reading::<PeerMessage>(value),
             other => panic!("an example under “{other}” belongs to no direction: {value}"),
         }
     }
@@ -87,7 +88,8 @@ fn every_example_is_a_message_and_says_all_of_it() {
 fn every_message_has_an_example() {
     let unknown = serde_json::json!({ "type": "?" });
     assert_eq!(words::<ClientMessage>(unknown.clone()), examples_of("From the client"));
-    assert_eq!(words::<ServerMessage>(unknown), examples_of("From the server"));
+    assert_eq!(words::<ServerMessage>(unknown.clone()), examples_of("From the server"));
+    assert_eq!(words::<PeerMessage>(unknown), examples_of("Between participants"));
 }
 
 #[test]
@@ -153,7 +155,7 @@ fn every_limit_is_quoted_with_its_value() {
     let limits = limits! {
         ROOM_CAPACITY MAX_MESSAGE_BYTES MAX_SDP_BYTES MAX_CANDIDATE_BYTES MAX_NAME_CHARS
         MAX_LINK_BYTES MESSAGE_BURST MESSAGES_PER_SECOND PING_INTERVAL SILENCE_LIMIT RESUME_GRACE
-        MAX_WATCHERS
+        MAX_PEER_MESSAGE_BYTES MAX_WATCHERS
     };
     let in_source: BTreeSet<String> = LIMITS
         .lines()
