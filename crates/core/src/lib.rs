@@ -5,6 +5,7 @@
 
 mod allowance;
 mod backoff;
+pub mod congestion;
 mod frame;
 mod frame_assembler;
 mod freeze_meter;

@@ -1,0 +1,229 @@
+//! When to probe, and what a probe shows.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use super::{Probe, ProbeId};
+
+/// The first probes try these multiples of the estimate: a path that is worth a picture carries one
+/// of them, and the next is begun from what was measured.
+const FIRST: [f64; 2] = [3.0, 6.0];
+/// A probe tries this multiple of the estimate: it must be well above to be told from chance, and
+/// at twice the rate it queues only its own length.
+const STEP: f64 = 2.0;
+/// A probe lasts at least this long, so that time stamps (250 µs) and a busy receiver do not blur
+/// it, and longer on a path with jitter.
+const SHORTEST: Duration = Duration::from_millis(20);
+const LONGEST: Duration = Duration::from_millis(80);
+/// Packets of a probe; fewer say little.
+const LEAST_PACKETS: usize = 5;
+/// While the application wants more than the estimate, a probe every so often: with the two that
+/// follow a success, a path that has become five times faster is found within 4 s.
+const INTERVAL: Duration = Duration::from_millis(2500);
+/// After a cut the path is left alone for so long.
+const AFTER_CUT: Duration = Duration::from_millis(1500);
+/// When no result has come by then, the packets or their reports are lost; or there was nothing to
+/// send.
+const PATIENCE: Duration = Duration::from_millis(600);
+/// Packets of probes that are remembered.
+const MAX_PENDING: usize = 8;
+/// A probe that came this much slower than it was sent has filled the path.
+const SATURATED: f64 = 0.85;
+/// Shares of the packets of a probe that must have come for it to say anything.
+const LEAST_ARRIVED: f64 = 0.5;
+
+#[derive(Debug)]
+struct Cluster {
+    probe: Probe,
+    asked: Instant,
+    /// First and last departure, µs.
+    departures: Option<(i64, i64)>,
+    arrivals: Option<(i64, i64)>,
+    first_bits: f64,
+    last_bits: f64,
+    sent_bits: f64,
+    arrived_bits: f64,
+    sent: usize,
+    arrived: usize,
+}
+
+/// What a probe has shown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct ProbeResult {
+    /// What the path carried, bit/s.
+    pub(super) rate: f64,
+    /// It would not have carried more.
+    pub(super) saturated: bool,
+}
+
+/// Decides on probes; at most one is under way.
+#[derive(Debug)]
+pub(super) struct Probing {
+    next_id: u32,
+    wish: Option<Probe>,
+    clusters: VecDeque<Cluster>,
+    /// Multiples of the estimate still to be tried.
+    queue: VecDeque<f64>,
+    not_before: Instant,
+    last: Instant,
+}
+
+impl Probing {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            next_id: 0,
+            wish: None,
+            clusters: VecDeque::new(),
+            queue: FIRST.into(),
+            not_before: now,
+            last: now,
+        }
+    }
+
+    /// Try anew, as at the beginning; after a break, for instance.
+    pub(super) fn restart(&mut self, now: Instant) {
+        self.queue = FIRST.into();
+        self.not_before = now;
+    }
+
+    /// The path is congested: nothing more now.
+    pub(super) fn on_cut(&mut self, now: Instant) {
+        self.queue.clear();
+        self.wish = None;
+        self.not_before = now + AFTER_CUT;
+        self.last = now.max(self.last);
+    }
+
+    /// Makes up its mind. `target` and `wanted` in bit/s; `calm` says that no queue is there.
+    pub(super) fn consider(
+        &mut self,
+        now: Instant,
+        target: f64,
+        wanted: f64,
+        calm: bool,
+        jitter: Duration,
+    ) {
+        self.clusters.retain(|cluster| now.saturating_duration_since(cluster.asked) < PATIENCE * 4);
+        let waiting = self
+            .clusters
+            .back()
+            .is_some_and(|last| now.saturating_duration_since(last.asked) < PATIENCE);
+        if waiting || !calm || now < self.not_before || target >= wanted {
+            return;
+        }
+        let multiple = match self.queue.pop_front() {
+            Some(multiple) => multiple,
+            None if now.saturating_duration_since(self.last) >= INTERVAL => STEP,
+            None => return,
+        };
+        // Half more than is wanted, so that what is wanted is surely carried.
+        let rate = (target * multiple).min(wanted * 1.5);
+        let time = (2 * jitter).clamp(SHORTEST, LONGEST);
+        let probe = Probe {
+            id: ProbeId(self.next_id),
+            rate_bps: rate as u64,
+            bytes: (rate * time.as_secs_f64() / 8.0) as usize,
+            packets: LEAST_PACKETS,
+        };
+        self.next_id = self.next_id.wrapping_add(1);
+        self.last = now;
+        self.wish = Some(probe);
+        self.clusters.push_back(Cluster {
+            probe,
+            asked: now,
+            departures: None,
+            arrivals: None,
+            first_bits: 0.0,
+            last_bits: 0.0,
+            sent_bits: 0.0,
+            arrived_bits: 0.0,
+            sent: 0,
+            arrived: 0,
+        });
+        while self.clusters.len() > MAX_PENDING {
+            self.clusters.pop_front();
+        }
+    }
+
+    pub(super) fn poll(&mut self) -> Option<Probe> {
+        self.wish.take()
+    }
+
+    /// Whether nothing was tried yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.next_id == 0
+    }
+
+    /// A packet of a probe was reported; `arrival` when it came. Times in µs.
+    pub(super) fn on_packet(
+        &mut self,
+        id: ProbeId,
+        departure: i64,
+        arrival: Option<i64>,
+        bits: f64,
+    ) {
+        let Some(cluster) = self.clusters.iter_mut().find(|cluster| cluster.probe.id == id) else {
+            return;
+        };
+        let departures = cluster.departures.get_or_insert((departure, departure));
+        if departure >= departures.1 {
+            departures.1 = departure;
+            cluster.last_bits = bits;
+        }
+        cluster.sent_bits += bits;
+        cluster.sent = cluster.sent.saturating_add(1);
+        if let Some(arrival) = arrival {
+            let arrivals = cluster.arrivals.get_or_insert_with(|| {
+                cluster.first_bits = bits;
+                (arrival, arrival)
+            });
+            arrivals.0 = arrivals.0.min(arrival);
+            arrivals.1 = arrivals.1.max(arrival);
+            cluster.arrived_bits += bits;
+            cluster.arrived = cluster.arrived.saturating_add(1);
+        }
+    }
+
+    /// Called after each feedback: what the probe under way has shown, once all of it is reported.
+    /// `inherent` is the share that the line loses by itself.
+    pub(super) fn result(&mut self, inherent: f64) -> Option<ProbeResult> {
+        let position = self.clusters.iter().position(|cluster| {
+            cluster.sent >= cluster.probe.packets
+                && cluster.sent_bits >= 7.2 * cluster.probe.bytes as f64
+        })?;
+        let cluster = self.clusters.remove(position)?;
+        cluster.result(inherent)
+    }
+
+    /// A probe has shown more than was known: go on at once.
+    pub(super) fn go_on(&mut self, now: Instant) {
+        self.queue.clear();
+        self.queue.push_back(STEP);
+        self.not_before = now;
+    }
+
+    /// A probe has found the end.
+    pub(super) fn stop(&mut self) {
+        self.queue.clear();
+    }
+}
+
+impl Cluster {
+    fn result(&self, inherent: f64) -> Option<ProbeResult> {
+        let (departures, arrivals) = (self.departures?, self.arrivals?);
+        let came = self.arrived as f64 / self.sent as f64;
+        if self.arrived < 3 || came < LEAST_ARRIVED * (1.0 - inherent) {
+            return None;
+        }
+        // From the first packet to the last, without the last one's departure and the first one's
+        // arrival: n packets span n − 1 gaps.
+        let sent_time = ((departures.1 - departures.0) as f64 / 1e6).max(0.001);
+        let arrived_time = ((arrivals.1 - arrivals.0) as f64 / 1e6).max(0.001);
+        let sent = (self.sent_bits - self.last_bits) / sent_time;
+        let arrived =
+            (self.arrived_bits - self.first_bits) / arrived_time / (1.0 - inherent).max(0.4);
+        Some(ProbeResult { rate: sent.min(arrived), saturated: arrived < SATURATED * sent })
+    }
+}

@@ -1,0 +1,249 @@
+//! From the signs of congestion to a rate: growth, cuts, and the ceiling that was last met.
+
+use std::time::{Duration, Instant};
+
+/// A queue of this length is congestion, µs, when it does not shrink by itself. Voices stand 100 ms
+/// and more of delay in all; a third of that is left to the queue. Jitter is added to it.
+const LIMIT: i64 = 32_000;
+/// Below this, µs, a queue is not cut for, however fast it grows: a frame's own packets queue on a
+/// slow line.
+const LEAST: i64 = 14_000;
+/// A queue that will be beyond [`LIMIT`] by the time a cut now takes effect is cut for now: one
+/// feedback interval and one round trip, µs.
+const FORESIGHT: f64 = 100_000.0;
+/// From this queue on the rate does not grow, µs.
+const CALM: i64 = 10_000;
+/// A queue counts as drained when it is below this, µs, jitter apart.
+const DRAINED: i64 = 14_000;
+/// While draining, so much is sent that the queue is gone in this long, µs: below a second, so that
+/// a full 200 ms buffer at a fifth of the old rate is empty within two.
+const DRAIN_TIME: f64 = 600_000.0;
+/// The least part of the capacity that is sent while draining: a voice.
+const DRAIN_LEAST: f64 = 0.12;
+/// The part of the measured capacity that is used after a cut. What a path carries is measured well
+/// while it is full, so little has to be left free.
+const AFTER_CUT: f64 = 0.95;
+/// When draining has taken this long, the queue is not ours.
+const DRAIN_PATIENCE: Duration = Duration::from_millis(2500);
+/// Growth a second away from any known ceiling, and near one. GCC grows by 8 % a second (§5.5);
+/// probes do the large steps here too.
+const GROWTH: f64 = 0.10;
+const GROWTH_NEAR: f64 = 0.025;
+/// A ceiling is near from here on.
+const NEAR: f64 = 0.8;
+/// A ceiling that was not met again for so long is forgotten.
+const CEILING_EXPIRES: Duration = Duration::from_secs(10);
+/// What is not used is not known to be there: the rate grows only up to this multiple of what
+/// arrives, plus a little for the very small (§5.5).
+const UNUSED: f64 = 1.5;
+const UNUSED_EXTRA: f64 = 20_000.0;
+/// What a probe has found is used but for this part.
+const AFTER_PROBE: f64 = 0.93;
+/// The longest time between two feedbacks that the rate grows for, s.
+const LONGEST_STEP: f64 = 0.25;
+/// By receiver reports alone: loss up to this is the line's own (§6: 10 %), above it half of the
+/// share is taken away; a slow round trip takes this.
+const REPORT_LOSS: f64 = 0.1;
+const REPORT_CUT: f64 = 0.85;
+
+/// What is known when feedback has come. Rates in bit/s, queues in µs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Signs {
+    pub(super) level: i64,
+    pub(super) slope: f64,
+    pub(super) jitter: i64,
+    pub(super) acked: Option<f64>,
+    pub(super) busy: Option<f64>,
+    pub(super) sent: f64,
+    /// Feedback is about a probe: what it queues is no reason to cut.
+    pub(super) probed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Phase {
+    Growing,
+    Draining { since: Instant, level: i64, capacity: f64 },
+}
+
+/// What is to be done besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Calm,
+    /// A queue is there, but it does not grow.
+    Queued,
+    /// The rate was cut just now.
+    Cut,
+    Draining,
+    /// The queue does not go, whatever we do: it is somebody else's.
+    NotOurs,
+}
+
+#[derive(Debug)]
+pub(super) struct Rate {
+    target: f64,
+    floor: f64,
+    top: f64,
+    ceiling: Option<(f64, Instant)>,
+    phase: Phase,
+    last_step: Instant,
+}
+
+impl Rate {
+    pub(super) fn new(now: Instant, start: f64, floor: f64, top: f64) -> Self {
+        Self { target: start, floor, top, ceiling: None, phase: Phase::Growing, last_step: now }
+    }
+
+    /// Bit/s; in a drain, less than what will be used after it.
+    pub(super) fn target(&self) -> f64 {
+        let clamped = self.target.clamp(self.floor, self.top);
+        if clamped.is_finite() { clamped } else { self.floor }
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        matches!(self.phase, Phase::Draining { .. })
+    }
+
+    pub(super) fn on_feedback(&mut self, now: Instant, signs: &Signs) -> Outcome {
+        let step = now.saturating_duration_since(self.last_step).as_secs_f64().min(LONGEST_STEP);
+        self.last_step = now;
+        if self.ceiling.is_some_and(|(rate, met)| {
+            now.saturating_duration_since(met) > CEILING_EXPIRES || self.target > 1.2 * rate
+        }) {
+            self.ceiling = None;
+        }
+        match self.phase {
+            Phase::Growing => self.growing(now, signs, step),
+            Phase::Draining { since, level, capacity } => {
+                self.draining(now, signs, since, level, capacity)
+            }
+        }
+    }
+
+    fn growing(&mut self, now: Instant, signs: &Signs, step: f64) -> Outcome {
+        let limit = LIMIT + signs.jitter;
+        let ahead = signs.level + (signs.slope.max(0.0) * FORESIGHT) as i64;
+        let over = if signs.probed {
+            // A probe queues its own length and no more.
+            signs.level > 2 * limit
+        } else {
+            signs.level > LEAST + signs.jitter / 2 && ahead > limit && signs.slope > -0.05
+        };
+        if over {
+            let capacity = self.capacity(signs);
+            self.ceiling = Some((capacity, now));
+            self.phase = Phase::Draining { since: now, level: signs.level, capacity };
+            self.drain(signs.level, signs.jitter, capacity);
+            return Outcome::Cut;
+        }
+        if signs.level > CALM + signs.jitter / 2 {
+            return Outcome::Queued;
+        }
+        let unused = signs.acked.unwrap_or(signs.sent).max(signs.sent) * UNUSED + UNUSED_EXTRA;
+        if self.target < unused {
+            let grown = match self.ceiling {
+                Some((rate, _)) if self.target > NEAR * rate => {
+                    self.target + rate * GROWTH_NEAR * step
+                }
+                _ => self.target * (1.0 + GROWTH * step),
+            };
+            self.set(grown.min(unused.max(self.target)));
+        }
+        Outcome::Calm
+    }
+
+    fn draining(
+        &mut self,
+        now: Instant,
+        signs: &Signs,
+        since: Instant,
+        level: i64,
+        capacity: f64,
+    ) -> Outcome {
+        let capacity = match signs.busy {
+            // What comes out of the queue is what the path carries, also while we send little.
+            Some(busy) => 0.5 * capacity + 0.5 * busy,
+            None => capacity,
+        };
+        if signs.level <= DRAINED + signs.jitter / 2 {
+            self.phase = Phase::Growing;
+            self.ceiling = Some((capacity, now));
+            self.set(capacity * AFTER_CUT);
+            return Outcome::Calm;
+        }
+        if now.saturating_duration_since(since) > DRAIN_PATIENCE && signs.level > level / 2 {
+            self.phase = Phase::Growing;
+            self.set(capacity * AFTER_CUT);
+            return Outcome::NotOurs;
+        }
+        self.phase = Phase::Draining { since, level: level.max(signs.level), capacity };
+        self.drain(signs.level, signs.jitter, capacity);
+        Outcome::Draining
+    }
+
+    fn drain(&mut self, level: i64, jitter: i64, capacity: f64) {
+        let above = (level - DRAINED / 2 - jitter / 2).max(0) as f64;
+        self.set(capacity * (AFTER_CUT - above / DRAIN_TIME).clamp(DRAIN_LEAST, AFTER_CUT));
+    }
+
+    /// What the path carries, in the moment in which it is full.
+    fn capacity(&self, signs: &Signs) -> f64 {
+        let measured = signs.busy.or(signs.acked.map(|acked| acked * 0.95));
+        measured.unwrap_or(0.7 * self.target).min(self.target.max(signs.sent))
+    }
+
+    /// A probe has come through at `rate`; true when that is news.
+    pub(super) fn on_probe(&mut self, now: Instant, rate: f64, saturated: bool) -> bool {
+        let found = rate * AFTER_PROBE;
+        if self.is_draining() || found <= self.target {
+            return false;
+        }
+        self.ceiling = saturated.then_some((rate, now));
+        self.set(found);
+        true
+    }
+
+    /// Never more than this, for now.
+    pub(super) fn limit(&mut self, rate: f64) {
+        if self.target > rate {
+            self.set(rate);
+        }
+    }
+
+    /// Back to a rate that was known before.
+    pub(super) fn restore(&mut self, rate: f64) {
+        if !self.is_draining() && rate > self.target {
+            self.set(rate);
+        }
+    }
+
+    /// Nothing is heard from the other side.
+    pub(super) fn halve(&mut self) {
+        self.set(self.target * 0.5);
+    }
+
+    /// By a receiver report alone: `lost` since the report before, `slow` when the round trip is
+    /// far above its least, `sent` bit/s.
+    pub(super) fn on_receiver_report(&mut self, now: Instant, lost: f64, slow: bool, sent: f64) {
+        let step = now.saturating_duration_since(self.last_step).as_secs_f64().min(2.0);
+        self.last_step = now;
+        if slow {
+            self.set(self.target.min(sent) * REPORT_CUT);
+        } else if lost > REPORT_LOSS {
+            self.set(self.target * (1.0 - 0.5 * lost));
+        } else if self.target < sent * UNUSED + UNUSED_EXTRA {
+            self.set(self.target * (1.0 + GROWTH * step));
+        }
+    }
+
+    /// Another path: what was known of the old one does not hold.
+    pub(super) fn forget(&mut self) {
+        self.ceiling = None;
+        self.phase = Phase::Growing;
+    }
+
+    fn set(&mut self, rate: f64) {
+        if rate.is_finite() {
+            self.target = rate.clamp(self.floor, self.top);
+        }
+    }
+}
