@@ -34,6 +34,16 @@ pub struct FreezeTotals {
     pub freezes: u64,
     /// The length of all freezes, from the picture before to the picture after each.
     pub frozen: Duration,
+    /// The length of the longest freeze.
+    pub longest: Duration,
+}
+
+impl FreezeTotals {
+    fn add_freeze(&mut self, length: Duration) {
+        self.freezes += 1;
+        self.frozen += length;
+        self.longest = self.longest.max(length);
+    }
 }
 
 impl FreezeMeter {
@@ -45,8 +55,7 @@ impl FreezeMeter {
         };
         let gap = now.saturating_duration_since(last);
         if self.is_freeze(gap) {
-            self.totals.freezes += 1;
-            self.totals.frozen += gap;
+            self.totals.add_freeze(gap);
         }
         if self.gaps.len() == AVERAGED_GAPS {
             self.gaps.pop_front();
@@ -67,8 +76,7 @@ impl FreezeMeter {
         let mut totals = self.totals;
         let gap = self.last.map(|last| now.saturating_duration_since(last));
         if let Some(gap) = gap.filter(|&gap| self.is_freeze(gap)) {
-            totals.freezes += 1;
-            totals.frozen += gap;
+            totals.add_freeze(gap);
         }
         totals
     }
@@ -112,7 +120,7 @@ mod tests {
         let gap = limit + Duration::from_millis(1);
         meter.shown(now + gap);
         let totals = meter.totals(now + gap);
-        assert_eq!(totals, FreezeTotals { frames: 11, freezes: 1, frozen: gap });
+        assert_eq!(totals, FreezeTotals { frames: 11, freezes: 1, frozen: gap, longest: gap });
     }
 
     #[test]
@@ -136,6 +144,22 @@ mod tests {
         meter.shown(later);
         let totals = meter.totals(later);
         assert_eq!((totals.freezes, totals.frozen), (1, Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn the_longest_freeze_is_known_whenever_it_was() {
+        let (mut meter, mut now) = at_25_fps();
+        for gap in [1000, 3000, 1000] {
+            now += Duration::from_millis(gap);
+            meter.shown(now);
+            for _ in 0..AVERAGED_GAPS {
+                now += FRAME;
+                meter.shown(now);
+            }
+        }
+        let totals = meter.totals(now);
+        assert_eq!(totals.freezes, 3);
+        assert_eq!(totals.longest, Duration::from_secs(3));
     }
 
     #[test]
