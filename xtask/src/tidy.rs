@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("quartet", &["engine", "devices", "server", "rtc", "media", "core", "proto"]),
     ("quartet-testkit", &["core", "proto", "server"]),
     ("quartet-harness", &[]),
+    ("quartet-lab", &["harness", "testkit", "media", "core", "proto"]),
     ("xtask", &["harness"]),
 ];
 /// One door per library: nobody else depends on it.

@@ -1,0 +1,136 @@
+//! One Chromium with one page: a process tree with a profile of its own.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use quartet_harness::Child;
+use serde::Serialize;
+use tempfile::TempDir;
+
+use crate::process_tree;
+
+/// Debian's package `chromium`.
+pub const PROGRAM: &str = "/usr/bin/chromium";
+/// After being asked to end, before being killed.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// For any user, root included, without a screen, without a network of its own, and with nothing
+/// slowed down because nobody looks.
+const FLAGS: &[&str] = &[
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+    "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    // Who may use the camera tells its addresses; without this a page on a file would not.
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+];
+const PAGE: &str = include_str!("../../page/mesh.html");
+const SCRIPT: &str = include_str!("../../page/mesh.js");
+const PICTURES: &str = include_str!("../../page/pictures.js");
+
+/// Whether it is installed.
+#[must_use]
+pub fn is_there() -> bool {
+    Path::new(PROGRAM).is_file()
+}
+
+/// What a page is told in its address; see `page/mesh.js`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PageOptions {
+    pub(super) relay: String,
+    pub(super) name: String,
+    pub(super) width: u16,
+    pub(super) height: u16,
+    pub(super) fps: u32,
+    pub(super) max_bitrate: u32,
+    pub(super) show: bool,
+}
+
+/// A running Chromium, ended when dropped.
+#[derive(Debug)]
+pub struct Browser {
+    child: Child,
+    profile: TempDir,
+}
+
+impl Browser {
+    /// Opens `address` with `clip` and `tone` as camera and microphone. `command` makes the command
+    /// that runs a program where this participant is: in a network namespace, for instance.
+    pub fn open(
+        name: &str,
+        address: &str,
+        clip: &Path,
+        tone: &Path,
+        command: impl FnOnce(&Path) -> Command,
+    ) -> anyhow::Result<Self> {
+        let profile = tempfile::Builder::new().prefix("quartet-lab-chromium-").tempdir()?;
+        let log = fs::File::create(profile.path().join("stderr"))?;
+        let mut command = command(Path::new(PROGRAM));
+        command
+            .args(FLAGS)
+            .arg(format!("--user-data-dir={}", profile.path().join("data").display()))
+            .arg(format!("--use-file-for-fake-video-capture={}", clip.display()))
+            .arg(format!("--use-file-for-fake-audio-capture={}", tone.display()))
+            .arg(address)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        let child = Child::start(&format!("Chromium of {name}"), &mut command)?;
+        Ok(Self { child, profile })
+    }
+
+    /// The process from which all of its processes come.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it complained about, for messages.
+    #[must_use]
+    pub fn complaints(&self) -> String {
+        fs::read_to_string(self.profile.path().join("stderr")).unwrap_or_default()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Its helpers end with it; those that do not are known by then.
+        let family = process_tree::family(self.id());
+        let ended =
+            self.child.terminate().and_then(|()| self.child.wait(LAST_WORDS).map(|_| ())).is_ok();
+        if !ended {
+            for id in family {
+                process_tree::kill(id);
+            }
+        }
+    }
+}
+
+/// The page as one file in `folder`, and its address with these options.
+pub(super) fn page_address(folder: &Path, options: &PageOptions) -> anyhow::Result<String> {
+    let file = write_page(folder)?;
+    let options: String =
+        serde_json::to_string(options)?.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    Ok(format!("file://{}#{options}", file.display()))
+}
+
+fn write_page(folder: &Path) -> anyhow::Result<PathBuf> {
+    let file = folder.join("mesh.html");
+    let page = PAGE.replace("{{pictures.js}}", PICTURES).replace("{{mesh.js}}", SCRIPT);
+    fs::write(&file, page)?;
+    Ok(file)
+}

@@ -1,0 +1,5 @@
+//! `quartet-lab`: see `cargo xtask lab`.
+
+fn main() -> anyhow::Result<()> {
+    Ok(())
+}
