@@ -9,19 +9,25 @@
 //!   NetEq's idea (quantile of the relative arrival delay) with a sliding window for its forgetting
 //!   histogram: both ends' clocks may drift, the window moves along.
 //! - **Catching up.** When what is played lies too far from that offset, a pitch period is cut out
-//!   or repeated; what is hopelessly old is skipped.
-//! - **Holes.** The redundancy of the following packet (RFC 6716 §2.1.7) if it is there, else the
-//!   decoder's concealment, faded out. Sequence numbers tell a hole from planned silence (mute,
-//!   DTX: timestamps advance, sequence numbers do not), which is not concealment.
+//!   or repeated; what is hopelessly old is skipped. A queue that is filling up just now is
+//!   answered at once, before the quantile knows of it: what is there is drawn out.
+//! - **Holes.** A copy that came with a later packet (RFC 2198), else the coarse copy inside the
+//!   following packet (RFC 6716 §2.1.7), else the decoder's concealment, faded out. Where losses
+//!   show that copies repair something, the playout waits for them, as far back as they reach.
+//!   Sequence numbers tell a hole from planned silence (mute, DTX: timestamps advance, sequence
+//!   numbers do not), which is not concealment.
 //! - **Restarts.** Timestamps that go backwards, or jump, begin a new stream.
 //!
 //! Inputs: from the network `push`; from the player `pull`. Bounded: [`VoiceTuning::capacity`]
 //! packets, and never more than one packet's decoded sound.
 
 mod arrivals;
+mod playing;
 mod received;
+mod repairs;
 mod stretch;
 mod tuning;
+mod types;
 
 use std::{
     collections::BTreeMap,
@@ -30,79 +36,23 @@ use std::{
 
 use bytes::Bytes;
 
-pub use self::tuning::VoiceTuning;
-use self::{arrivals::Arrivals, received::Received};
+use self::{arrivals::Arrivals, received::Received, repairs::Repairs, stretch::Stretch};
+pub use self::{
+    tuning::VoiceTuning,
+    types::{
+        MAX_PACKET_SAMPLES, UndecodableVoice, VoiceDecoder, VoicePacketInfo, VoicePlayout,
+        VoiceStats,
+    },
+};
 use crate::{RtpPacket, SAMPLE_RATE, SAMPLES_PER_10_MS};
-
-/// What a decoder sees in a packet without decoding it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct VoicePacketInfo {
-    /// How much sound it holds, in samples at 48 kHz; at most [`MAX_PACKET_SAMPLES`].
-    pub samples: usize,
-    /// It also holds a coarse copy of the sound before it (in-band FEC).
-    pub redundant: bool,
-    /// It is the last one before planned silence (DTX).
-    pub silence: bool,
-}
-
-/// The longest Opus packet, 120 ms (RFC 6716 §3.2).
-pub const MAX_PACKET_SAMPLES: usize = SAMPLE_RATE as usize * 120 / 1000;
-
-/// The packet is not what the codec's format says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the voice packet cannot be decoded")]
-pub struct UndecodableVoice;
-
-/// A voice codec; mono, 48 kHz, samples in −1..=1.
-pub trait VoiceDecoder {
-    /// Looks at a packet; `None` when it is not one.
-    fn inspect(&self, payload: &[u8]) -> Option<VoicePacketInfo>;
-
-    /// Decodes the packet that follows what was given out last; `out` is as long as it says.
-    fn decode(&mut self, payload: &[u8], out: &mut [f32]) -> Result<(), UndecodableVoice>;
-
-    /// Rebuilds the sound just before `next`, as long as `next` is, from what `next` tells of it.
-    fn recover(&mut self, next: &[u8], out: &mut [f32]) -> Result<(), UndecodableVoice>;
-
-    /// Invents a continuation of what was given out last; background noise after planned silence.
-    fn conceal(&mut self, out: &mut [f32]);
-}
-
-/// What became of a voice so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct VoiceStats {
-    /// Packets that came, each counted once.
-    pub packets: u64,
-    /// Bytes of their payloads.
-    pub bytes: u64,
-    /// Packets that did not come, or not yet.
-    pub lost: u64,
-    /// Packets that came and could not be played: damaged, too late, or skipped to catch up.
-    pub discarded: u64,
-    /// Sound rebuilt from the following packet.
-    pub recovered: Duration,
-    /// Sound invented because there was none to play.
-    pub concealed: Duration,
-    /// Sound given out in all, planned silence apart; includes the recovered and the concealed.
-    pub played: Duration,
-    /// How much later sound is played now than the fastest packets of the last seconds would allow.
-    pub delay: Duration,
-}
-
-/// What is heard of a voice when: the other media of that person are shown in step with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct VoicePlayout {
-    /// The RTP timestamp of a sample…
-    pub timestamp: u32,
-    /// …and when it is given to the speaker.
-    pub at: Instant,
-}
 
 #[derive(Debug)]
 struct Packet {
     timestamp: i64,
     info: VoicePacketInfo,
     payload: Bytes,
+    /// It came inside a later packet.
+    copy: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,13 +88,17 @@ pub struct VoiceBuffer<D> {
     newest: i64,
     /// The sequence number that would follow a packet that fitted nowhere.
     stranger: Option<u16>,
-    /// How far back the newest redundant packet reaches, in samples.
-    redundancy: i64,
+    repairs: Repairs,
+    /// How long the playout waits for repairs, in samples.
+    wait: i64,
+    /// What [`Self::set_minimum_delay`] asks for, in samples.
+    minimum_delay: i64,
     state: State,
     /// Decoded and not yet given out.
     ready: Vec<f32>,
     /// Holds what is being decoded.
     scratch: Vec<f32>,
+    stretch: Stretch,
     /// The timestamp that follows what was decoded last.
     position: i64,
     /// The sequence number of what was decoded last.
@@ -158,6 +112,7 @@ pub struct VoiceBuffer<D> {
     /// How long after its sampling time the next sample was to be played, at the last few pulls.
     lags: [i64; RECENT_PULLS],
     pulls: usize,
+    playout: Option<VoicePlayout>,
     totals: Totals,
 }
 
@@ -191,10 +146,13 @@ impl<D: VoiceDecoder> VoiceBuffer<D> {
             arrivals: Arrivals::new(tuning.window),
             newest: 0,
             stranger: None,
-            redundancy: 0,
+            repairs: Repairs::new(),
+            wait: 0,
+            minimum_delay: 0,
             state: State::Waiting(Pause::Fresh),
             ready: Vec::with_capacity(2 * MAX_PACKET_SAMPLES),
             scratch: vec![0.0; MAX_PACKET_SAMPLES],
+            stretch: Stretch::new(),
             position: 0,
             decoded: None,
             covered: 0,
@@ -202,6 +160,7 @@ impl<D: VoiceDecoder> VoiceBuffer<D> {
             gain: 0.0,
             lags: [0; RECENT_PULLS],
             pulls: 0,
+            playout: None,
             totals: Totals::default(),
             tuning,
         }
@@ -215,6 +174,10 @@ impl<D: VoiceDecoder> VoiceBuffer<D> {
             return;
         };
         let now = self.clock(now);
+        if packet.redundant {
+            self.push_copy(packet, info);
+            return;
+        }
         let mut timestamp = self.unwrap(packet.timestamp);
         if !self.fits(now, packet.sequence, timestamp) {
             if self.stranger.replace(packet.sequence.wrapping_add(1)) != Some(packet.sequence) {
@@ -233,22 +196,67 @@ impl<D: VoiceDecoder> VoiceBuffer<D> {
         let first = self.arrivals.len() == 0;
         self.newest = if first { timestamp } else { self.newest.max(timestamp) };
         self.arrivals.record(now - timestamp);
-        if info.redundant {
-            self.redundancy = info.samples as i64;
-        }
+        self.repairs.arrived(sequence);
+        self.note_coarse_copy(sequence, timestamp, info);
+        let (known, missed) = (self.received.count(), self.tuning.missed_share);
+        let newest = self.received.newest().unwrap_or(sequence);
+        self.wait = self.repairs.wait(newest, known, missed);
         if self.decoded.is_some_and(|decoded| sequence <= decoded) {
-            self.totals.discarded += 1;
+            self.totals.discarded += u64::from(!self.received.was_copied(sequence));
             return;
         }
-        self.packets.insert(sequence, Packet { timestamp, info, payload: packet.payload });
+        let payload = packet.payload;
+        self.insert(sequence, Packet { timestamp, info, payload, copy: false });
+    }
+
+    /// Takes a copy that came inside a later packet: it fills a hole, and says nothing of how long
+    /// packets take.
+    fn push_copy(&mut self, packet: RtpPacket, info: VoicePacketInfo) {
+        let timestamp = self.unwrap(packet.timestamp);
+        let Some(sequence) = self.received.record_copy(packet.sequence) else {
+            return;
+        };
+        let before = self.packets.range(..sequence).next_back().map(|(_, p)| p.timestamp);
+        let after = self.packets.range(sequence..).next().map(|(_, p)| p.timestamp);
+        let ordered = before.is_none_or(|before| before < timestamp)
+            && after.is_none_or(|after| timestamp < after)
+            && timestamp < self.newest;
+        if !ordered {
+            return;
+        }
+        self.note_repair(sequence, timestamp);
+        self.note_coarse_copy(sequence, timestamp, info);
+        if self.decoded.is_none_or(|decoded| sequence > decoded) {
+            let payload = packet.payload;
+            self.insert(sequence, Packet { timestamp, info, payload, copy: true });
+        }
+    }
+
+    fn insert(&mut self, sequence: i64, packet: Packet) {
+        self.packets.insert(sequence, packet);
         if self.packets.len() > self.tuning.capacity {
             self.packets.pop_first();
             self.totals.discarded += 1;
         }
     }
 
+    /// The packet also tells something of the one before it.
+    fn note_coarse_copy(&mut self, sequence: i64, timestamp: i64, info: VoicePacketInfo) {
+        if info.redundant && self.received.is_missing(sequence - 1) {
+            self.note_repair(sequence - 1, timestamp - info.samples as i64);
+        }
+    }
+
+    fn note_repair(&mut self, sequence: i64, timestamp: i64) {
+        let reach = self.newest - timestamp;
+        if reach <= samples(self.tuning.longest_wait) {
+            self.repairs.note(sequence, reach);
+        }
+    }
+
     /// Gives the next 10 ms of sound, to be played at `now`.
     pub fn pull(&mut self, now: Instant, out: &mut [f32; SAMPLES_PER_10_MS]) {
+        let at = now;
         let now = self.clock(now);
         self.note_lag(now);
         while self.ready.len() < out.len() {
@@ -257,8 +265,21 @@ impl<D: VoiceDecoder> VoiceBuffer<D> {
                 State::Playing => self.play(),
             }
         }
+        self.note_playout(now, at);
         out.copy_from_slice(&self.ready[..SAMPLES_PER_10_MS]);
         self.ready.drain(..out.len());
+    }
+
+    /// What is heard when, as of the last pull; in a pause, what would be. `None` before the first
+    /// packet.
+    pub fn playout(&self) -> Option<VoicePlayout> {
+        self.playout
+    }
+
+    /// Plays sound at least so much later than the fastest packets of the last seconds would allow,
+    /// for what is to be shown with it; at most [`VoiceTuning::patience`].
+    pub fn set_minimum_delay(&mut self, delay: Duration) {
+        self.minimum_delay = samples(delay.min(self.tuning.patience));
     }
 
     /// What became of the voice so far.
@@ -312,6 +333,8 @@ impl<D: VoiceDecoder> VoiceBuffer<D> {
         self.packets.clear();
         self.received.restart();
         self.arrivals = Arrivals::new(self.tuning.window);
+        self.repairs = Repairs::new();
+        self.wait = 0;
         self.decoded = None;
         self.newest = 0;
         self.settle(0);
@@ -330,217 +353,21 @@ impl<D: VoiceDecoder> VoiceBuffer<D> {
         if self.arrivals.len() < settled {
             offset += samples(first_margin);
         }
-        if self.received.loses() {
-            // Redundancy helps only when the packet that carries it is there in time.
-            offset += self.redundancy;
-        }
-        let latest = self.arrivals.fastest()? + samples(self.tuning.patience);
-        Some(offset.min(latest))
+        // Two in a row that are later than that are no stragglers: a queue is filling up.
+        let surge = self.arrivals.surge()?;
+        let fastest = self.arrivals.fastest()?;
+        let offset = (offset + self.wait).max(surge).max(fastest + self.minimum_delay);
+        Some(offset.min(fastest + samples(self.tuning.patience)))
     }
 
-    /// Fills `ready` up to `wanted` samples, or until the first packet's time has come.
-    fn wait(&mut self, now: i64, pause: Pause, wanted: usize) {
-        let missing = wanted - self.ready.len();
-        let at = now + self.ready.len() as i64;
-        let due = self.first_due(at);
-        if due.is_some_and(|due| due <= 0) {
-            self.begin();
-            return;
-        }
-        let length = due.map_or(missing, |due| missing.min(due as usize));
-        if pause == Pause::Planned {
-            self.decoder.conceal(&mut self.scratch[..length]);
-            self.ready.extend_from_slice(&self.scratch[..length]);
-        } else {
-            self.ready.resize(self.ready.len() + length, 0.0);
-            self.gain = 0.0;
-        }
-        if pause == Pause::Stalled {
-            self.doubtful += length as i64;
-        }
-    }
-
-    /// In how many samples the first packet is to be played; drops those that are far too old.
-    fn first_due(&mut self, at: i64) -> Option<i64> {
-        let offset = self.playout_offset()?;
-        loop {
-            let due = self.packets.first_key_value()?.1.timestamp + offset - at;
-            if due >= -samples(self.tuning.skip) || self.packets.len() == 1 {
-                return Some(due);
-            }
-            self.packets.pop_first();
-            self.totals.discarded += 1;
-        }
-    }
-
-    /// Plays from the first packet on.
-    fn begin(&mut self) {
-        let Some((&sequence, first)) = self.packets.first_key_value() else {
-            return;
+    fn note_playout(&mut self, now: i64, at: Instant) {
+        let timestamp = match self.state {
+            State::Playing => Some(self.position + self.covered - self.ready.len() as i64),
+            State::Waiting(_) => self.playout_offset().map(|offset| now - offset),
         };
-        let (timestamp, length) = (first.timestamp, first.info.samples as i64);
-        let lost = self.decoded.map_or(0, |decoded| sequence - decoded - 1);
-        self.settle(timestamp - self.position - lost * length);
-        self.decoded = Some(sequence - 1);
-        self.position = timestamp;
-        self.covered = 0;
-        self.state = State::Playing;
-    }
-
-    /// It is known now how much of the silence was planned.
-    fn settle(&mut self, planned: i64) {
-        self.totals.concealed += (self.doubtful - planned.max(0)).max(0);
-        self.doubtful = 0;
-    }
-
-    /// Appends sound to `ready`, or pauses.
-    fn play(&mut self) {
-        let Some((&sequence, head)) = self.packets.first_key_value() else {
-            self.starve();
-            return;
-        };
-        let info = head.info;
-        let length = info.samples as i64;
-        let gap = head.timestamp - self.position;
-        let lost = self.decoded.map_or(0, |decoded| sequence - decoded - 1);
-        let missing = gap.min(lost * length) - self.covered;
-        self.settle(gap - lost * length);
-        if gap <= self.covered {
-            self.decode_first();
-        } else if missing <= 0 {
-            self.pause(Pause::Planned);
-        } else if info.redundant && missing <= length {
-            self.recover(missing);
-        } else {
-            let guessed = if info.redundant { missing - length } else { missing };
-            self.conceal(guessed.min(SAMPLES_PER_10_MS as i64));
+        if let Some(timestamp) = timestamp {
+            self.playout = Some(VoicePlayout { timestamp: timestamp as u32, at });
         }
-    }
-
-    /// There is nothing to play: lost, late or silence, nobody knows yet.
-    fn starve(&mut self) {
-        if self.covered >= samples(self.tuning.max_conceal) {
-            self.pause(Pause::Stalled);
-            return;
-        }
-        let length = SAMPLES_PER_10_MS as i64;
-        self.conceal(length);
-        self.totals.concealed -= length;
-        self.doubtful += length;
-    }
-
-    fn conceal(&mut self, length: i64) {
-        let out = &mut self.scratch[..length as usize];
-        self.decoder.conceal(out);
-        self.covered += length;
-        self.totals.concealed += length;
-        let VoiceTuning { fade_after, max_conceal, .. } = self.tuning;
-        let faded = (self.covered - samples(fade_after)) as f32
-            / samples(max_conceal.saturating_sub(fade_after)).max(1) as f32;
-        let gain = self.gain.min(1.0 - faded.clamp(0.0, 1.0));
-        ramp(out, self.gain, gain);
-        self.gain = gain;
-        self.ready.extend_from_slice(out);
-    }
-
-    /// The last `missing` samples before the first packet, from that packet.
-    fn recover(&mut self, missing: i64) {
-        let Some((_, head)) = self.packets.first_key_value() else {
-            return;
-        };
-        let out = &mut self.scratch[..head.info.samples];
-        if self.decoder.recover(&head.payload, out).is_err() {
-            self.conceal(missing.min(SAMPLES_PER_10_MS as i64));
-            return;
-        }
-        let skipped = out.len() - missing as usize;
-        self.totals.recovered += missing;
-        self.totals.sound += missing;
-        self.covered += missing;
-        self.append(skipped..skipped + missing as usize);
-    }
-
-    fn decode_first(&mut self) {
-        let Some((sequence, packet)) = self.packets.pop_first() else {
-            return;
-        };
-        let length = packet.info.samples;
-        let decoded = self.decoder.decode(&packet.payload, &mut self.scratch[..length]);
-        self.decoded = Some(sequence);
-        self.position = packet.timestamp;
-        self.covered = 0;
-        if decoded.is_err() {
-            self.totals.discarded += 1;
-            self.conceal(length as i64);
-            self.covered = 0;
-        } else {
-            self.totals.sound += length as i64;
-            self.append(0..length);
-        }
-        self.position += length as i64;
-        if packet.info.silence {
-            self.pause(Pause::Planned);
-        } else {
-            self.adapt();
-        }
-    }
-
-    /// Appends decoded sound, faded in after concealment.
-    fn append(&mut self, range: std::ops::Range<usize>) {
-        /// 5 ms: no click, and too short to be missed.
-        const FADE_IN: usize = SAMPLE_RATE as usize / 200;
-        let sound = &mut self.scratch[range];
-        if self.gain < 1.0 {
-            let fade = sound.len().min(FADE_IN);
-            ramp(&mut sound[..fade], self.gain, 1.0);
-            self.gain = 1.0;
-        }
-        self.ready.extend_from_slice(sound);
-    }
-
-    fn note_lag(&mut self, now: i64) {
-        if self.state == State::Playing && self.covered == 0 {
-            self.lags[self.pulls % RECENT_PULLS] = now - (self.position - self.ready.len() as i64);
-            self.pulls += 1;
-        }
-    }
-
-    fn last_lag(&self) -> i64 {
-        self.lags[(self.pulls + RECENT_PULLS - 1) % RECENT_PULLS]
-    }
-
-    /// Shortens or lengthens what is ready when it is played too late or too early.
-    fn adapt(&mut self) {
-        let Some(offset) = self.playout_offset().filter(|_| self.pulls >= RECENT_PULLS) else {
-            return;
-        };
-        let lag = self.lags.iter().copied().min().unwrap_or(offset);
-        let late = lag - offset;
-        let change = if late > samples(self.tuning.skip) {
-            self.gain = 0.0;
-            self.pause(Pause::Fresh);
-            return;
-        } else if late > samples(self.tuning.slack) {
-            // A voice that is far behind is heard to hurry either way.
-            let urgent = late > 4 * samples(self.tuning.slack);
-            -(stretch::shorten(&mut self.ready, late as usize, urgent) as i64)
-        } else if late < -samples(self.tuning.haste) {
-            stretch::lengthen(&mut self.ready) as i64
-        } else {
-            0
-        };
-        self.totals.sound += change;
-        for lag in &mut self.lags {
-            *lag += change;
-        }
-    }
-}
-
-/// Linear change of volume.
-fn ramp(sound: &mut [f32], from: f32, to: f32) {
-    let step = (to - from) / sound.len().max(1) as f32;
-    for (i, sample) in sound.iter_mut().enumerate() {
-        *sample *= from + step * (i + 1) as f32;
     }
 }
 

@@ -44,6 +44,12 @@ impl Arrivals {
         self.sorted.first().copied()
     }
 
+    /// What each of the last two took at least.
+    pub(super) fn surge(&self) -> Option<i64> {
+        let last = |back| self.transits.get((self.next + self.capacity - back) % self.capacity);
+        Some(*last(1)?.min(last(2).or_else(|| last(1))?))
+    }
+
     /// Which no more than `1 - share` of them exceed.
     pub(super) fn quantile(&self, share: f64) -> Option<i64> {
         let rank = (self.sorted.len() as f64 * share).ceil() as usize;
@@ -64,5 +70,10 @@ mod tests {
         (0..100).for_each(|_| arrivals.record(500));
         assert_eq!((arrivals.fastest(), arrivals.quantile(0.97)), (Some(500), Some(500)));
         assert_eq!(arrivals.len(), 100);
+        assert_eq!(arrivals.surge(), Some(500));
+        arrivals.record(700);
+        assert_eq!(arrivals.surge(), Some(500), "one may be a straggler");
+        arrivals.record(650);
+        assert_eq!(arrivals.surge(), Some(650));
     }
 }

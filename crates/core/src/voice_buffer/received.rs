@@ -4,8 +4,6 @@
 const MAX_STEP: u16 = 3000;
 /// Packets remembered one by one; an older one that comes again, or at last, is of no use anyway.
 const REMEMBERED: i64 = 128;
-/// The newest packets, of which one that is missing may still be on its way.
-const ON_THE_WAY: u32 = 16;
 
 #[derive(Debug, Default)]
 pub(super) struct Received {
@@ -15,6 +13,8 @@ pub(super) struct Received {
     count: u64,
     /// Bit `n` is set when the packet `n` before the newest one came.
     recent: u128,
+    /// Likewise when it is known from a copy.
+    copied: u128,
     lost_before: u64,
 }
 
@@ -29,7 +29,8 @@ impl Received {
         let step = i64::from(sequence.wrapping_sub(newest as u16).cast_signed());
         let sequence = newest + step;
         if step > 0 {
-            self.recent = if step < REMEMBERED { self.recent << step } else { 0 } | 1;
+            let shifted = |bits: u128| if step < REMEMBERED { bits << step } else { 0 };
+            (self.recent, self.copied) = (shifted(self.recent) | 1, shifted(self.copied));
             self.newest = Some(sequence);
         } else {
             let bit = if -step < REMEMBERED { 1_u128 << -step } else { return None };
@@ -58,12 +59,41 @@ impl Received {
         self.lost_before + expected.cast_unsigned().saturating_sub(self.count)
     }
 
-    /// Packets were lost lately.
-    pub(super) fn loses(&self) -> bool {
-        let known = self.newest.map_or(0, |newest| (newest - self.first + 1).min(REMEMBERED));
-        let missing = !self.recent >> ON_THE_WAY;
-        let known = known.cast_unsigned() as u32;
-        known > ON_THE_WAY && missing.trailing_zeros() < known - ON_THE_WAY
+    /// Unwraps the sequence number of a copy of a packet that did not come, or not yet; `None` when
+    /// it did, when there was a copy already, or when it is not a packet of the recent past.
+    pub(super) fn record_copy(&mut self, sequence: u16) -> Option<i64> {
+        let sequence = self.newest? + i64::from(self.step(sequence));
+        let bit = self.missing(sequence)?;
+        self.copied |= bit;
+        Some(sequence)
+    }
+
+    /// The packet of the recent past did not come, or not yet, and there is no copy of it.
+    pub(super) fn is_missing(&self, sequence: i64) -> bool {
+        self.missing(sequence).is_some()
+    }
+
+    fn missing(&self, sequence: i64) -> Option<u128> {
+        let back = self.newest? - sequence;
+        let known = (1..REMEMBERED).contains(&back) && sequence > self.first;
+        let bit = if known { 1 << back } else { return None };
+        ((self.recent | self.copied) & bit == 0).then_some(bit)
+    }
+
+    /// There was a copy of the packet, which it may have been played from.
+    pub(super) fn was_copied(&self, sequence: i64) -> bool {
+        let back = self.newest.map_or(0, |newest| newest - sequence);
+        (0..REMEMBERED).contains(&back) && self.copied & 1 << back != 0
+    }
+
+    /// The newest packet's sequence number, unwrapped.
+    pub(super) fn newest(&self) -> Option<i64> {
+        self.newest
+    }
+
+    /// Packets that came.
+    pub(super) fn count(&self) -> u64 {
+        self.count
     }
 
     /// Another stream begins; the losses of this one stay counted.
@@ -93,24 +123,23 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_is_remembered_for_a_while() {
+    fn a_copy_counts_once_and_only_for_what_is_missing() {
         let mut received = Received::default();
-        for n in (0..40).filter(|n| *n != 10) {
-            received.record(n);
+        assert_eq!(received.record_copy(9), None, "before any packet");
+        for sequence in [65_530, 65_533, 0] {
+            received.record(sequence);
         }
-        assert!(received.loses());
-        for n in 40..140 {
-            received.record(n);
-        }
-        assert!(!received.loses());
-    }
-
-    #[test]
-    fn what_may_be_on_its_way_is_not_lost() {
-        let mut received = Received::default();
-        for n in (0..40).filter(|n| *n != 38) {
-            received.record(n);
-        }
-        assert!(!received.loses());
+        assert_eq!(received.record_copy(65_531), Some(65_531));
+        assert_eq!(received.record_copy(65_531), None, "a second copy");
+        assert_eq!(received.record_copy(65_533), None, "it came by itself");
+        assert_eq!(received.record_copy(65_529), None, "before the first");
+        assert_eq!(received.record_copy(1), None, "from the future");
+        assert!(received.was_copied(65_531) && !received.was_copied(65_532));
+        assert!(received.is_missing(65_532) && !received.is_missing(65_531));
+        assert_eq!(received.lost(), 4);
+        assert_eq!(received.record(65_531), Some(65_531), "at last");
+        assert_eq!(received.lost(), 3);
+        received.record(300);
+        assert!(!received.was_copied(65_531), "long ago");
     }
 }

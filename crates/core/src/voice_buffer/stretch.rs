@@ -15,55 +15,77 @@ const ALIKE_ENOUGH: f32 = 0.5;
 /// −50 dBFS: below it no splice is heard.
 const QUIET: f32 = 0.003;
 
-/// Cuts out a piece of at most `most` samples; gives its length, 0 when it would be heard.
-pub(super) fn shorten(sound: &mut Vec<f32>, most: usize, urgent: bool) -> usize {
-    let required = if urgent { ALIKE_ENOUGH } else { ALIKE };
-    let Some(period) = find_period(sound, most, required) else {
-        return 0;
-    };
-    // A copy: a period may be shorter than the overlap, which would then read what it has written.
-    let before = sound[..OVERLAP].to_vec();
-    sound.drain(..period);
-    for (i, from) in before.into_iter().enumerate() {
-        sound[i] = cross_fade(from, sound[i], i);
-    }
-    period
+/// Changes the length of sound; owns what it needs for it, so that nothing is allocated each time.
+#[derive(Debug)]
+pub(super) struct Stretch {
+    coarse: Vec<f32>,
+    piece: Vec<f32>,
 }
 
-/// Repeats a piece; gives its length, 0 when it would be heard.
-pub(super) fn lengthen(sound: &mut Vec<f32>) -> usize {
-    let Some(period) = find_period(sound, LONGEST, ALIKE) else {
-        return 0;
-    };
-    let first = sound[..period].to_vec();
-    for i in 0..OVERLAP {
-        sound[i] = cross_fade(sound[period + i], sound[i], i);
+impl Stretch {
+    pub(super) fn new() -> Self {
+        let coarse = Vec::with_capacity((LONGEST + OVERLAP) / COARSE);
+        Self { coarse, piece: Vec::with_capacity(OVERLAP.max(LONGEST)) }
     }
-    sound.splice(..0, first);
-    period
+
+    /// Cuts out a piece of at most `most` samples; gives its length, 0 when it would be heard.
+    pub(super) fn shorten(&mut self, sound: &mut Vec<f32>, most: usize, urgent: bool) -> usize {
+        let Some(period) = self.find_period(sound, most, urgent) else {
+            return 0;
+        };
+        // A copy: a period may be shorter than the overlap, which would read what it has written.
+        self.keep(&sound[..OVERLAP]);
+        sound.drain(..period);
+        for (i, from) in self.piece.iter().enumerate() {
+            sound[i] = cross_fade(*from, sound[i], i);
+        }
+        period
+    }
+
+    /// Repeats a piece; gives its length, 0 when it would be heard.
+    pub(super) fn lengthen(&mut self, sound: &mut Vec<f32>, urgent: bool) -> usize {
+        let Some(period) = self.find_period(sound, LONGEST, urgent) else {
+            return 0;
+        };
+        self.keep(&sound[..period]);
+        for i in 0..OVERLAP {
+            sound[i] = cross_fade(sound[period + i], sound[i], i);
+        }
+        let length = sound.len();
+        sound.resize(length + period, 0.0);
+        sound.copy_within(..length, period);
+        sound[..period].copy_from_slice(&self.piece);
+        period
+    }
+
+    fn keep(&mut self, piece: &[f32]) {
+        self.piece.clear();
+        self.piece.extend_from_slice(piece);
+    }
+
+    /// The distance at which the sound repeats itself best.
+    fn find_period(&mut self, sound: &[f32], most: usize, urgent: bool) -> Option<usize> {
+        let longest = most.min(LONGEST).min(sound.len().saturating_sub(OVERLAP));
+        if longest < SHORTEST {
+            return None;
+        }
+        let heard = &sound[..longest + OVERLAP];
+        if heard.iter().map(|x| x * x).sum::<f32>() < QUIET * QUIET * heard.len() as f32 {
+            return Some(longest);
+        }
+        self.coarse.clear();
+        self.coarse.extend(heard.chunks_exact(COARSE).map(|chunk| chunk.iter().sum::<f32>()));
+        let lags = SHORTEST / COARSE..=longest / COARSE;
+        let (lag, _) = best(&self.coarse, lags, OVERLAP / COARSE - 1)?;
+        let near = (lag * COARSE).saturating_sub(COARSE).max(SHORTEST);
+        let (lag, likeness) = best(heard, near..=(lag * COARSE + COARSE).min(longest), OVERLAP)?;
+        (likeness >= if urgent { ALIKE_ENOUGH } else { ALIKE }).then_some(lag)
+    }
 }
 
 fn cross_fade(from: f32, to: f32, i: usize) -> f32 {
     let share = (i as f32 + 0.5) / OVERLAP as f32;
     from + (to - from) * share
-}
-
-/// The distance at which the sound repeats itself best.
-fn find_period(sound: &[f32], most: usize, required: f32) -> Option<usize> {
-    let longest = most.min(LONGEST).min(sound.len().saturating_sub(OVERLAP));
-    if longest < SHORTEST {
-        return None;
-    }
-    let heard = &sound[..longest + OVERLAP];
-    if heard.iter().map(|x| x * x).sum::<f32>() < QUIET * QUIET * heard.len() as f32 {
-        return Some(longest);
-    }
-    let coarse: Vec<f32> =
-        heard.chunks_exact(COARSE).map(|chunk| chunk.iter().sum::<f32>()).collect();
-    let (lag, _) = best(&coarse, SHORTEST / COARSE..=longest / COARSE, OVERLAP / COARSE - 1)?;
-    let near = (lag * COARSE).saturating_sub(COARSE).max(SHORTEST);
-    let (lag, likeness) = best(heard, near..=(lag * COARSE + COARSE).min(longest), OVERLAP)?;
-    (likeness >= required).then_some(lag)
 }
 
 fn best(
@@ -105,16 +127,17 @@ mod tests {
 
     #[test]
     fn a_tone_stays_a_tone() {
+        let mut stretch = Stretch::new();
         for hz in [150.0, 440.0, 997.0] {
             let original = tone(hz, 960);
             let mut sound = original.clone();
-            let cut = shorten(&mut sound, 480, false);
+            let cut = stretch.shorten(&mut sound, 480, false);
             assert!(cut >= SHORTEST && sound.len() == 960 - cut, "{hz} Hz: {cut}");
             assert!(steepest(&sound) < 1.1 * steepest(&original), "{hz} Hz");
-            lengthen(&mut sound);
+            stretch.lengthen(&mut sound, false);
             assert!(steepest(&sound) < 1.1 * steepest(&original), "{hz} Hz, cut and lengthened");
             let mut sound = original.clone();
-            let added = lengthen(&mut sound);
+            let added = stretch.lengthen(&mut sound, false);
             assert!(added >= SHORTEST && sound.len() == 960 + added, "{hz} Hz: {added}");
             assert!(steepest(&sound) < 1.1 * steepest(&original), "{hz} Hz");
         }
@@ -124,8 +147,9 @@ mod tests {
     fn noise_is_left_alone_unless_quiet() {
         let mut random = fastrand::Rng::with_seed(1);
         let noise: Vec<f32> = (0..960).map(|_| random.f32() - 0.5).collect();
-        assert_eq!(shorten(&mut noise.clone(), 480, false), 0);
+        let mut stretch = Stretch::new();
+        assert_eq!(stretch.shorten(&mut noise.clone(), 480, false), 0);
         let mut quiet: Vec<f32> = noise.iter().map(|x| x * 0.002).collect();
-        assert_eq!(shorten(&mut quiet, 300, false), 300);
+        assert_eq!(stretch.shorten(&mut quiet, 300, false), 300);
     }
 }

@@ -10,17 +10,24 @@ pub struct VoiceTuning {
     pub window: usize,
     /// The share of packets that may come too late (NetEq: 0.05).
     pub late_share: f64,
-    /// Added to the quantile: one pull, whose last sample is wanted as early as its first, and
-    /// [`Self::haste`].
+    /// The share of packets whose copy may come too late.
+    pub missed_share: f64,
+    /// Copies that come later than this after the packet's own time are not waited for.
+    pub longest_wait: Duration,
+    /// Added to the quantile: one pull, whose last sample is wanted as early as its first,
+    /// [`Self::haste`], and a millisecond until that is noticed.
     pub margin: Duration,
     /// Added until [`Self::settled`] arrivals are known: the first few say little of the jitter.
     pub first_margin: Duration,
     /// See [`Self::first_margin`]; packets.
     pub settled: usize,
-    /// How much later than it should be sound may be played before it is shortened.
+    /// How much later than it should be sound may be played before it is shortened: with
+    /// [`Self::haste`], longer than the shortest piece that can be cut out.
     pub slack: Duration,
     /// How much earlier than it should be sound may be played before it is lengthened.
     pub haste: Duration,
+    /// So far from where it should be, sound is shortened or lengthened even if that is heard.
+    pub urgent: Duration,
     /// The most that is waited for slower packets than the fastest: beyond, people talk over one
     /// another (ITU-T G.114), which is worse than a gap.
     pub patience: Duration,
@@ -40,12 +47,15 @@ impl Default for VoiceTuning {
     fn default() -> Self {
         Self {
             window: 250,
-            late_share: 0.03,
-            margin: Duration::from_millis(12),
+            late_share: 0.02,
+            missed_share: 0.004,
+            longest_wait: Duration::from_millis(80),
+            margin: Duration::from_millis(13),
             first_margin: Duration::from_millis(20),
             settled: 50,
-            slack: Duration::from_millis(15),
+            slack: Duration::from_millis(6),
             haste: Duration::from_millis(2),
+            urgent: Duration::from_millis(60),
             patience: Duration::from_millis(300),
             skip: Duration::from_millis(500),
             fade_after: Duration::from_millis(60),
