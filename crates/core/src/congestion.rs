@@ -1,7 +1,8 @@
 //! How much a path carries, and how that is shared.
 //!
 //! [`CongestionController`] is one link's: it is fed with what the receiver says became of each
-//! packet, and gives a [`LinkEstimate`](crate::LinkEstimate) and wishes to probe.
+//! packet, and gives a [`LinkEstimate`](crate::LinkEstimate) and wishes to probe. [`Uplink`] shares
+//! what all links may send. Both are pure.
 //!
 //! The controller follows two signs of congestion. The *queue* on the path: the one-way delay above
 //! the least one seen lately, taken as a moving minimum, so that jitter does not count, together
@@ -18,10 +19,12 @@ mod probing;
 mod rate;
 mod silence;
 mod throughput;
+mod uplink;
 
 use std::time::{Duration, Instant};
 
 pub use controller::{CongestionConfig, CongestionController};
+pub use uplink::{LinkNeed, LinkShare, Uplink};
 
 /// Names one probe; the packets sent for it carry it into their [`PacketReport`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,7 +58,8 @@ pub struct PacketReport {
     pub departure: Instant,
     /// When it came, on the receiver's clock, of which only differences mean anything.
     pub arrival: Option<Duration>,
-    /// Bytes, RTP header included.
+    /// Bytes that the path carries for it: IP, UDP, SRTP tag and RTP header included, which are a
+    /// third of a voice packet.
     pub size: usize,
     /// Whether it came at all.
     pub arrived: bool,

@@ -39,8 +39,11 @@ pub enum LinkState {
 /// What a path carries, as its congestion controller sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LinkEstimate {
-    /// Bits a second of all that is sent on the link, RTP headers included.
+    /// Bits a second of all that is sent on the link, headers down to IP included.
     pub bitrate_bps: u64,
+    /// What it will be once the queue on the path has drained: for choosing a picture size, where
+    /// [`Self::bitrate_bps`] is for sending. The same when nothing drains.
+    pub settled_bps: u64,
     /// Share of the packets that did not arrive, 0..=1, over the last second or so.
     pub loss: f32,
     /// Round trip, smoothed.

@@ -19,7 +19,7 @@ const WAITED: i64 = 6_000;
 /// Over so long is measured what arrives.
 const ACKED_WINDOW: Duration = Duration::from_millis(500);
 /// And what comes out of a queue: short, so that it is the rate after a fall.
-const BUSY_WINDOW: Duration = Duration::from_millis(300);
+const BUSY_WINDOW: Duration = Duration::from_millis(120);
 /// How much loss beyond the line's own is suspicious: a few packets are chance.
 const SUSPICIOUS: f64 = 0.02;
 /// In how many standard deviations of chance.
@@ -127,6 +127,7 @@ impl CongestionController {
     pub fn estimate(&self) -> LinkEstimate {
         LinkEstimate {
             bitrate_bps: self.rate.target() as u64,
+            settled_bps: self.rate.settled() as u64,
             loss: self.loss.share() as f32,
             rtt: self.rtt,
             congested: self.silence.is_silent()
@@ -291,12 +292,14 @@ impl CongestionController {
     }
 
     fn decide(&mut self, now: Instant) {
+        // What the line loses by itself was carried all the same.
+        let kept = (1.0 - self.inherent.verdict().inherent).max(0.4);
         let signs = Signs {
             level: self.delay.level(),
             slope: self.delay.slope(),
             jitter: self.delay.jitter(),
-            acked: self.throughput.rate(ACKED_WINDOW),
-            busy: self.throughput.busy_rate(BUSY_WINDOW),
+            acked: self.throughput.rate(ACKED_WINDOW).map(|rate| rate / kept),
+            busy: self.throughput.busy_rate(BUSY_WINDOW).map(|rate| rate / kept),
             sent: self.sent.rate(now),
             probed: self.probed.is_some_and(|at| now.saturating_duration_since(at) < PROBE_ECHO),
         };

@@ -99,6 +99,16 @@ impl Rate {
         if clamped.is_finite() { clamped } else { self.floor }
     }
 
+    /// What it will be after a drain, bit/s.
+    pub(super) fn settled(&self) -> f64 {
+        match self.phase {
+            Phase::Draining { capacity, .. } if capacity.is_finite() => {
+                (capacity * AFTER_CUT).clamp(self.floor, self.top).max(self.target())
+            }
+            _ => self.target(),
+        }
+    }
+
     pub(super) fn is_draining(&self) -> bool {
         matches!(self.phase, Phase::Draining { .. })
     }
