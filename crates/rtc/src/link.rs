@@ -1,6 +1,7 @@
 //! The handle of a link.
 
 mod actor;
+mod conversation;
 mod counters;
 mod media_queue;
 mod receiver;
@@ -11,6 +12,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use quartet_core::{EncodedFrame, LinkAction, LinkEvent};
+use quartet_proto::PeerMessage;
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::AbortHandle,
@@ -41,6 +43,8 @@ pub struct Link {
     overflow: Arc<Notify>,
     queue: Arc<MediaQueue>,
     counters: Arc<Counters>,
+    /// The newest thing that the peer is to be told.
+    to_say: watch::Sender<Option<PeerMessage>>,
     /// A key frame of ours is wanted…
     key_frame_wanted: Arc<Notify>,
     /// …and one of the peer's.
@@ -70,6 +74,7 @@ impl Link {
         let overflow = Arc::new(Notify::new());
         let queue = Arc::new(MediaQueue::default());
         let counters = Arc::new(Counters::default());
+        let (to_say, to_say_end) = watch::channel(None);
         let key_frame_wanted = Arc::clone(&signals.key_frame_wanted);
         let key_frame_requested = Arc::new(Notify::new());
         let cancel = CancellationToken::new();
@@ -81,6 +86,7 @@ impl Link {
             overflow: Arc::clone(&overflow),
             events,
             sink,
+            to_say: to_say_end,
             queue: Arc::clone(&queue),
             counters: Arc::clone(&counters),
             key_frame_requested: Arc::clone(&key_frame_requested),
@@ -95,6 +101,7 @@ impl Link {
             overflow,
             queue,
             counters,
+            to_say,
             key_frame_wanted,
             key_frame_requested,
             connection,
@@ -129,6 +136,17 @@ impl Link {
     /// is full the oldest goes.
     pub fn send_voice(&self, timestamp: u32, payload: Bytes) {
         self.queue.push_voice(Voice { timestamp, payload });
+    }
+
+    /// Says something to the peer, past the server, as soon as its channel is open; the peer hears
+    /// it as [`LinkEvent::Said`]. Of what is said in quick succession only the last may arrive. A
+    /// new link has to be told again.
+    pub fn tell(&self, message: &PeerMessage) {
+        self.to_say.send_if_modified(|to_say| {
+            let new = to_say.as_ref() != Some(message);
+            *to_say = Some(message.clone());
+            new
+        });
     }
 
     /// Asks the peer for a key frame (PLI, RFC 4585 §6.3.1), at most once in 300 ms, until one

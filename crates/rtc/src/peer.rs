@@ -20,6 +20,7 @@ use rtc::{
 };
 use tokio::sync::{Notify, mpsc, watch};
 use webrtc::{
+    data_channel::{DataChannel, RTCDataChannelInit},
     error::{Error, Result},
     media_stream::{
         track_local::{TrackLocal, static_rtp::TrackLocalStaticRTP},
@@ -53,6 +54,14 @@ const FAILED_AFTER: Duration = Duration::from_secs(10);
 /// Candidates and tracks on the way from the connection's task to the link's. The library has at
 /// most one candidate for each socket and server, which are bounded.
 const SIGNALS: usize = 256;
+
+/// The data channel, which both ends open without asking (`negotiated`, W3C WebRTC §6.1).
+const CHANNEL_LABEL: &str = "quartet";
+const CHANNEL_ID: u16 = 0;
+/// Bytes that the peer may send on the channel without our having read them…
+const CHANNEL_WINDOW: u32 = 128 * 1024;
+/// …and that we send without its having acknowledged them: some hundred messages.
+const CHANNEL_BACKLOG: usize = 4 * 1024;
 
 /// What the connection says of itself.
 pub(crate) enum Signal {
@@ -117,11 +126,12 @@ impl Outgoing {
 #[derive(Debug)]
 pub(crate) struct ConnectionEnded;
 
-/// A peer connection with one voice and one picture in each direction.
+/// A peer connection with one voice and one picture in each direction, and a channel for messages.
 pub(crate) struct Peer {
     pub(crate) connection: Arc<dyn PeerConnection>,
     pub(crate) voice: Outgoing,
     pub(crate) video: Outgoing,
+    pub(crate) channel: Arc<dyn DataChannel>,
 }
 
 impl Peer {
@@ -156,6 +166,7 @@ impl Peer {
                     .with_handler(handler)
                     .with_runtime(runtime)
                     .with_udp_addrs(addresses)
+                    .with_data_channel_send_buffer_limit(CHANNEL_BACKLOG)
                     .build()
                     .await?;
                 Ok::<_, Error>(Arc::new(connection) as Arc<dyn PeerConnection>)
@@ -176,9 +187,9 @@ impl Peer {
         let connection =
             connection.map_err(|error| LinkError::library("opening a link", &error))?;
         match Self::add_media(&connection).await {
-            Ok((voice, video)) => {
+            Ok((voice, video, channel)) => {
                 let signals = Signals { queue: queue_end, state: state_end, key_frame_wanted };
-                Ok((Self { connection, voice, video }, signals))
+                Ok((Self { connection, voice, video, channel }, signals))
             }
             Err(error) => {
                 let _ = connection.close().await;
@@ -187,10 +198,14 @@ impl Peer {
         }
     }
 
-    async fn add_media(connection: &Arc<dyn PeerConnection>) -> Result<(Outgoing, Outgoing)> {
+    async fn add_media(
+        connection: &Arc<dyn PeerConnection>,
+    ) -> Result<(Outgoing, Outgoing, Arc<dyn DataChannel>)> {
         let voice = outgoing(connection, RtpCodecKind::Audio).await?;
         let video = outgoing(connection, RtpCodecKind::Video).await?;
-        Ok((voice, video))
+        let init = RTCDataChannelInit { negotiated: Some(CHANNEL_ID), ..Default::default() };
+        let channel = connection.create_data_channel(CHANNEL_LABEL, Some(init)).await?;
+        Ok((voice, video, channel))
     }
 
     /// Makes an offer and stands by it.
@@ -278,6 +293,7 @@ fn setting_engine(mdns: MulticastDnsMode) -> SettingEngine {
         .with_include_loopback_candidate(true)
         // A restart binds anew: that is how it follows the machine to another network.
         .with_discard_local_candidates_during_ice_restart(true)
+        .with_sctp_max_receive_buffer_size(CHANNEL_WINDOW)
         .with_ice_timeouts(Some(DISCONNECTED_AFTER), Some(FAILED_AFTER), Some(KEEP_ALIVE))
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
         .with_host_acceptance_min_wait(Some(Duration::ZERO))

@@ -7,7 +7,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use quartet_core::{LinkAction, LinkEvent, LinkState};
-use quartet_proto::{Candidate, DescriptionKind, limits::MAX_CANDIDATE_BYTES};
+use quartet_proto::{Candidate, DescriptionKind, PeerMessage, limits::MAX_CANDIDATE_BYTES};
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use webrtc::media_stream::track_remote::TrackRemote;
 
 use super::{
+    conversation::converse,
     counters::Counters,
     media_queue::MediaQueue,
     receiver::{receive_video, receive_voice},
@@ -47,6 +48,7 @@ pub(super) struct Parts {
     pub(super) overflow: Arc<Notify>,
     pub(super) events: mpsc::Sender<LinkEvent>,
     pub(super) sink: Arc<dyn MediaSink>,
+    pub(super) to_say: watch::Receiver<Option<PeerMessage>>,
     pub(super) queue: Arc<MediaQueue>,
     pub(super) counters: Arc<Counters>,
     pub(super) key_frame_requested: Arc<Notify>,
@@ -86,6 +88,7 @@ struct Negotiation {
 enum Ended {
     Sender,
     Receiver,
+    Conversation,
 }
 
 /// Why the actor stops.
@@ -147,8 +150,14 @@ impl Actor {
             sender.run().await;
             Ended::Sender
         });
-        let cancel = self.parts.cancel.clone();
         let events = self.parts.events.clone();
+        let conversation =
+            converse(Arc::clone(&peer.channel), self.parts.to_say.clone(), events.clone());
+        self.tasks.spawn(async move {
+            conversation.await;
+            Ended::Conversation
+        });
+        let cancel = self.parts.cancel.clone();
         let stop = tokio::select! {
             stop = self.serve() => stop,
             () = cancel.cancelled() => Stop::Closed,
@@ -184,7 +193,7 @@ impl Actor {
                     self.tell(LinkEvent::KeyFrameWanted).await
                 }
                 Some(ended) = self.tasks.join_next() => match ended {
-                    Ok(Ended::Receiver) => Ok(()),
+                    Ok(Ended::Receiver | Ended::Conversation) => Ok(()),
                     Ok(Ended::Sender) => Err(broken("sending", "the connection has ended")),
                     Err(_) => Err(broken("running a link", "a task panicked")),
                 },

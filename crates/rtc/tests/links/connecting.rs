@@ -92,7 +92,7 @@ async fn the_offer_is_what_a_browser_understands() {
     pair.reaches(LinkState::Connected).await;
     for sdp in [&pair.offerer, &pair.answerer].map(|side| side.descriptions.lock()[0].clone()) {
         for line in [
-            "a=group:BUNDLE 0 1",
+            "a=group:BUNDLE 0 1 2",
             "a=rtpmap:111 opus/48000/2",
             "a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1",
             "a=rtpmap:96 VP8/90000",
@@ -105,11 +105,13 @@ async fn the_offer_is_what_a_browser_understands() {
             "a=rtcp-fb:111 transport-cc ",
             "a=rtcp-mux",
             "a=ice-options:trickle",
+            "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+            "a=sctp-port:5000",
         ] {
             assert!(sdp.lines().any(|l| l.trim_end() == line.trim_end()), "no {line} in\n{sdp}");
         }
-        assert_eq!(sdp.matches("m=").count(), 2, "{sdp}");
-        assert_eq!(sdp.matches("a=sendrecv").count(), 2, "{sdp}");
+        assert_eq!(sdp.matches("m=").count(), 3, "{sdp}");
+        assert_eq!(sdp.matches("a=sendrecv").count(), 3, "{sdp}");
         assert_eq!(sdp.matches("a=ssrc-group:FID").count(), 1, "{sdp}");
         assert_eq!(sdp.matches("transport-wide-cc-extensions-01").count(), 2, "{sdp}");
         assert!(!sdp.contains("a=candidate"), "{sdp}");

@@ -7,6 +7,7 @@
 mod pair;
 
 mod connecting;
+mod conversation;
 mod hostile;
 mod key_frames;
 mod loss;

@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use parking_lot::Mutex;
 use quartet_core::{EncodedFrame, LinkAction, LinkEvent, LinkState, RtpPacket};
-use quartet_proto::Candidate;
+use quartet_proto::{Candidate, PeerMessage};
 use quartet_rtc::{IceConfig, Link, LinkConfig, LinkRole, MediaSink};
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -67,6 +67,8 @@ pub(crate) struct Side {
     pub(crate) candidates: Arc<Mutex<Vec<Candidate>>>,
     /// The descriptions that this side announced.
     pub(crate) descriptions: Arc<Mutex<Vec<String>>>,
+    /// What the other side has said.
+    pub(crate) said: mpsc::UnboundedReceiver<PeerMessage>,
     events: Option<mpsc::Receiver<LinkEvent>>,
     pump: Option<JoinHandle<()>>,
 }
@@ -99,6 +101,7 @@ impl Side {
             broken: Arc::default(),
             candidates: Arc::default(),
             descriptions: Arc::default(),
+            said: mpsc::unbounded_channel().1,
             events: Some(events),
             pump: None,
         }
@@ -109,6 +112,8 @@ impl Side {
         let mut events = self.events.take().unwrap();
         let (state_in, state) = watch::channel(None);
         self.state = state;
+        let (said_in, said) = mpsc::unbounded_channel();
+        self.said = said;
         let other = Arc::clone(other);
         let count = Arc::clone(&self.key_frames_wanted);
         let wanted = Arc::clone(&self.key_frame_wanted);
@@ -136,7 +141,10 @@ impl Side {
                     LinkEvent::State(state) => {
                         state_in.send_replace(Some(state));
                     }
-                    LinkEvent::Estimate(_) | LinkEvent::Said(_) => {}
+                    LinkEvent::Said(message) => {
+                        let _ = said_in.send(message);
+                    }
+                    LinkEvent::Estimate(_) => {}
                     LinkEvent::KeyFrameWanted => {
                         count.fetch_add(1, Relaxed);
                         wanted.notify_one();
@@ -160,6 +168,10 @@ impl Side {
 
     pub(crate) async fn next_voice(&mut self) -> RtpPacket {
         timeout(PATIENCE, self.voices.recv()).await.expect("no voice").unwrap()
+    }
+
+    pub(crate) async fn next_said(&mut self) -> PeerMessage {
+        timeout(PATIENCE, self.said.recv()).await.expect("nothing was said").unwrap()
     }
 
     pub(crate) fn candidate_types(&self) -> Vec<String> {

@@ -1,0 +1,141 @@
+//! The task that carries [`PeerMessage`]s over the link's data channel (RFC 8831).
+//!
+//! A message is the newest word on its matter, so nothing is queued in either direction: what has
+//! been replaced before it could be said, or passed on, is not said at all. A peer that sends
+//! garbage, or without end, costs no more than the reading; one that reads nothing costs the
+//! library's buffer, which `peer` bounds.
+
+use std::{sync::Arc, time::Duration};
+
+use quartet_core::LinkEvent;
+use quartet_proto::{PeerMessage, limits::MAX_PEER_MESSAGE_BYTES};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until},
+};
+use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelMessage};
+
+/// What a peer says is passed on no more often than this: a window that is being resized changes
+/// with each of the screen's pictures, and an encoder follows far less often.
+const HEARD_INTERVAL: Duration = Duration::from_millis(50);
+/// So is what is said to it.
+const SAID_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The library loses what comes together with the last step of the channel's opening, although it
+/// has acknowledged it (0.21.1: `DataChannelHandler` sees messages before that event). The first
+/// message therefore waits this long after the opening here…
+const SETTLING: Duration = Duration::from_millis(20);
+/// …and is said once more after this, for a peer that was held up.
+const REPEAT: Duration = Duration::from_secs(1);
+
+/// Says what `to_say` holds as soon as the channel is open, and passes on what the peer says, until
+/// the channel ends or nobody listens.
+pub(super) async fn converse(
+    channel: Arc<dyn DataChannel>,
+    mut to_say: watch::Receiver<Option<PeerMessage>>,
+    events: mpsc::Sender<LinkEvent>,
+) {
+    let mut heard = None;
+    let mut heard_at = Instant::now();
+    // From when something may be said, once the channel is open…
+    let mut say_at = None;
+    // …and when it is said again.
+    let mut repeat_at = None;
+    loop {
+        tokio::select! {
+            event = channel.poll() => match event {
+                Some(DataChannelEvent::OnOpen) => {
+                    let now = Instant::now();
+                    say_at = Some(now + SETTLING);
+                    repeat_at = Some(now + REPEAT);
+                }
+                Some(DataChannelEvent::OnMessage(message)) => {
+                    // What was not understood does not undo what was.
+                    heard = read(&message).or(heard);
+                }
+                Some(_) => {}
+                None => return,
+            },
+            changed = async {
+                due(say_at).await;
+                to_say.changed().await
+            } => {
+                if changed.is_err() || say(&*channel, &mut to_say).await.is_err() {
+                    return;
+                }
+                say_at = Some(Instant::now() + SAID_INTERVAL);
+            }
+            () = due(repeat_at) => {
+                repeat_at = None;
+                if say(&*channel, &mut to_say).await.is_err() {
+                    return;
+                }
+            }
+            () = sleep_until(heard_at), if heard.is_some() => {
+                heard_at = Instant::now() + HEARD_INTERVAL;
+                if let Some(message) = heard.take()
+                    && events.send(LinkEvent::Said(message)).await.is_err()
+                {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Says the newest message, if there is any.
+async fn say(
+    channel: &dyn DataChannel,
+    to_say: &mut watch::Receiver<Option<PeerMessage>>,
+) -> webrtc::error::Result<()> {
+    let message = to_say.borrow_and_update().clone();
+    let text = message.and_then(|message| serde_json::to_string(&message).ok());
+    match text {
+        Some(text) => channel.send_text(&text).await,
+        None => Ok(()),
+    }
+}
+
+/// A message that is understood; one from a later version may not be.
+fn read(message: &RTCDataChannelMessage) -> Option<PeerMessage> {
+    if !message.is_string || message.data.len() > MAX_PEER_MESSAGE_BYTES {
+        return None;
+    }
+    serde_json::from_slice(&message.data).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(is_string: bool, text: &str) -> Option<PeerMessage> {
+        read(&RTCDataChannelMessage { is_string, data: text.as_bytes().into() })
+    }
+
+    #[test]
+    fn only_what_is_understood_is_heard() {
+        let view = r#"{"type":"view","height":360}"#;
+        assert_eq!(said(true, view), Some(PeerMessage::View { height: 360 }));
+        let later = r#"{"type":"view","height":360,"width":640}"#;
+        assert_eq!(said(true, later), Some(PeerMessage::View { height: 360 }));
+        let long = format!("{view}{}", " ".repeat(MAX_PEER_MESSAGE_BYTES));
+        let deep = "[".repeat(MAX_PEER_MESSAGE_BYTES);
+        for garbage in
+            ["", "{}", "\0", "null", r#"{"type":"dance"}"#, r#"{"type":"view"}"#, &long, &deep]
+        {
+            assert_eq!(said(true, garbage), None, "{garbage}");
+        }
+        for height in ["-1", "65536", "1e9", "\"360\""] {
+            let text = format!(r#"{{"type":"view","height":{height}}}"#);
+            assert_eq!(said(true, &text), None, "{text}");
+        }
+        assert_eq!(said(false, view), None);
+    }
+}
