@@ -9,6 +9,7 @@ pub mod congestion;
 mod frame;
 mod frame_assembler;
 mod freeze_meter;
+pub mod layers;
 mod link;
 mod negotiator;
 pub mod red;
