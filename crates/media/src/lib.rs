@@ -29,7 +29,7 @@ pub use resample::{Resampler, SAMPLE_RATES, UnsupportedRate};
 pub use scale::scale;
 pub use speaker::Speaker;
 pub use tone::{Tone, dominant_frequency, tone_level};
-pub use video_pipeline::{Rung, VideoCallbacks, VideoPipeline, VideoStats};
+pub use video_pipeline::{RungStats, VideoCallbacks, VideoPipeline, VideoStats};
 pub use voice_sender::{VoiceCallbacks, VoiceSender};
 pub use vp8::{MAX_DECODED_HEIGHT, MAX_DECODED_WIDTH, Vp8Decoder, Vp8Encoder, Vp8Error};
 pub use wav::{WavFile, WavWriter};

@@ -12,7 +12,7 @@ fn the_number_survives_a_low_bitrate_and_a_small_size() {
             let index = 0x5a00_ff00 + step;
             let at = UNIX_EPOCH + Duration::from_secs(step) / 30;
             let frame = scale(&pattern.draw(index, at), width, height).unwrap();
-            let encoded = encoder.encode(&frame, false).unwrap().unwrap();
+            let encoded = encoder.encode(&frame, step as i64 * 3000, false).unwrap().unwrap();
             let decoded = decoder.decode(&encoded.data).unwrap().unwrap();
             let read = TestPattern::read_index(&decoded);
             assert_eq!(read, Some(index as u32), "picture {step} of {width}×{height}");

@@ -6,7 +6,7 @@ use std::{
 use super::*;
 use crate::{Stop, TestPattern, Vp8Decoder};
 
-const RUNG: Rung = Rung { max_width: 640, max_height: 360, max_fps: 30, bitrate_bps: 500_000 };
+const ENCODING: Encoding = Encoding { rung: Rung::P360, bitrate_bps: 500_000, max_fps: 30 };
 /// Long enough for any machine.
 const SOON: Duration = Duration::from_secs(20);
 
@@ -42,7 +42,7 @@ fn picture(index: u64) -> I420Frame {
 }
 
 struct Heard {
-    encoded: Receiver<EncodedFrame>,
+    encoded: Receiver<(Rung, EncodedFrame)>,
     captured: Receiver<u64>,
     ended: Receiver<Result<(), DeviceError>>,
 }
@@ -55,46 +55,150 @@ fn callbacks() -> (VideoCallbacks, Heard) {
     let (captured, heard_captured) = mpsc::channel();
     let (ended, heard_ended) = mpsc::channel();
     let mut captured = forward(captured);
+    let mut encoded = forward(encoded);
     let callbacks = VideoCallbacks {
-        encoded: Box::new(forward(encoded)),
+        encoded: Box::new(move |rung, frame| encoded((rung, frame))),
         captured: Box::new(move |frame| captured(frame.index())),
         ended: Box::new(forward(ended)),
     };
     (callbacks, Heard { encoded: heard_encoded, captured: heard_captured, ended: heard_ended })
 }
 
+/// One rung, as in a call with one person.
+fn start(input: Arc<dyn VideoInput>, callbacks: VideoCallbacks) -> VideoPipeline {
+    let pipeline = VideoPipeline::start(input, callbacks);
+    pipeline.set_rungs(&[ENCODING]);
+    pipeline
+}
+
 #[test]
 fn a_pattern_comes_out_decodable_in_the_size_of_its_rung() {
     let (callbacks, heard) = callbacks();
-    let rung = Rung { max_width: 320, max_height: 320, max_fps: 120, ..RUNG };
-    let pipeline = VideoPipeline::start(Arc::new(TestPattern::new("Ada")), rung, callbacks);
+    let pipeline = start(Arc::new(TestPattern::with_size("Ada", 1280, 720, 30)), callbacks);
     let mut decoder = Vp8Decoder::new().unwrap();
     let mut frames = 0;
     let mut bytes = 0;
     let mut asked = false;
     loop {
-        let frame = heard.encoded.recv_timeout(SOON).unwrap();
+        let (rung, frame) = heard.encoded.recv_timeout(SOON).unwrap();
+        assert_eq!(rung, Rung::P360);
         frames += 1;
         bytes += frame.data.len() as u64;
         let decoded = decoder.decode(&frame.data).unwrap().unwrap();
-        assert_eq!((frame.width, frame.height), (320, 180));
-        let number = TestPattern::read_index(&decoded).map(u64::from);
-        assert_eq!(number, heard.captured.recv_timeout(SOON).ok());
+        assert_eq!((frame.width, frame.height), (640, 360));
+        let number = TestPattern::read_index(&decoded).map(u64::from).unwrap();
+        while heard.captured.recv_timeout(SOON).unwrap() != number {}
         if frame.key && asked {
             break;
         }
         if frames == 5 {
-            pipeline.request_key_frame();
+            pipeline.request_key_frame(Rung::P360);
             asked = true;
         }
     }
     let controls = pipeline.controls.clone();
     pipeline.stop();
     let stats = *controls.stats.lock();
-    assert!(stats.frames >= frames && stats.bytes >= bytes);
-    assert_eq!((stats.width, stats.height), (320, 180));
-    assert!(stats.cpu > Duration::ZERO);
+    let rung = stats.rungs[Rung::P360 as usize];
+    assert!(rung.frames >= frames && rung.bytes >= bytes && rung.key_frames >= 2);
+    assert_eq!((rung.width, rung.height), (640, 360));
+    assert!(rung.active && rung.cpu > Duration::ZERO && stats.cpu >= rung.cpu);
+    assert_eq!(stats.source, (1280, 720));
+    assert!(stats.taken >= frames && stats.load > 0.0 && stats.load <= 1.0);
     assert_eq!(heard.ended.recv(), Ok(Ok(())));
+}
+
+#[test]
+fn rungs_begin_with_a_key_frame_go_on_without_and_end_at_once() {
+    // A picture comes when the test says so.
+    let (give, given) = mpsc::channel::<u64>();
+    let given = Mutex::new(given);
+    let pattern = TestPattern::with_size("", 1280, 720, 30);
+    let input = script(move |out, _| {
+        for index in given.lock().iter() {
+            let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1000 + index) / 30;
+            out.put(pattern.draw(index, at));
+        }
+        Ok(())
+    });
+    let (callbacks, heard) = callbacks();
+    let pipeline = VideoPipeline::start(input, callbacks);
+    let mut index = 0;
+    let mut next = |encodings: &[(Rung, u32)]| {
+        let encoding = |&(rung, bitrate_bps)| Encoding { rung, bitrate_bps, max_fps: 30 };
+        pipeline.set_rungs(&encodings.iter().map(encoding).collect::<Vec<_>>());
+        give.send(index).unwrap();
+        index += 1;
+        assert_eq!(heard.captured.recv_timeout(SOON), Ok(index - 1));
+        let frames: Vec<_> =
+            encodings.iter().map(|_| heard.encoded.recv_timeout(SOON).unwrap()).collect();
+        let times: Vec<_> = frames.iter().map(|(_, frame)| frame.timestamp).collect();
+        assert!(times.windows(2).all(|pair| pair[0] == pair[1]), "{times:?}");
+        frames
+            .into_iter()
+            .map(|(rung, frame)| (rung, (frame.width, frame.height), frame.key))
+            .collect::<Vec<_>>()
+    };
+    let (small, middle, large) = (Rung::P180, Rung::P360, Rung::P720);
+    assert_eq!(next(&[]), []);
+    assert_eq!(next(&[(middle, 500_000)]), [(middle, (640, 360), true)]);
+    assert_eq!(next(&[(middle, 300_000)]), [(middle, (640, 360), false)]);
+    assert_eq!(
+        next(&[(large, 900_000), (middle, 300_000), (small, 100_000)]),
+        [(small, (320, 180), true), (middle, (640, 360), false), (large, (1280, 720), true)]
+    );
+    assert_eq!(
+        next(&[(small, 100_000), (large, 900_000)]),
+        [(small, (320, 180), false), (large, (1280, 720), false)]
+    );
+    assert_eq!(next(&[]), []);
+    assert_eq!(next(&[(small, 100_000)]), [(small, (320, 180), true)]);
+    drop(next);
+    let rungs = pipeline.stats().rungs;
+    assert_eq!(rungs.map(|rung| rung.active), [true, false, false]);
+    drop(give);
+    pipeline.stop();
+}
+
+#[test]
+fn a_key_frame_of_one_rung_costs_the_others_none() {
+    let (callbacks, heard) = callbacks();
+    let pattern = Arc::new(TestPattern::with_size("Ada", 640, 360, 60));
+    let pipeline = VideoPipeline::start(pattern, callbacks);
+    let small = Encoding { rung: Rung::P180, bitrate_bps: 150_000, max_fps: 60 };
+    pipeline.set_rungs(&[small, Encoding { max_fps: 60, ..ENCODING }]);
+    pipeline.request_key_frame(Rung::P180);
+    let mut keys = [0, 0];
+    for count in 0..120 {
+        if count % 10 == 0 {
+            pipeline.request_key_frame(Rung::P180);
+        }
+        let (rung, frame) = heard.encoded.recv_timeout(SOON).unwrap();
+        keys[rung as usize] += u32::from(frame.key);
+    }
+    pipeline.stop();
+    assert_eq!(keys[1], 1);
+    // One at the beginning, then at most one every 300 ms of the second that it takes.
+    assert!(keys[0] >= 3, "{keys:?}");
+}
+
+#[test]
+fn a_small_source_is_not_enlarged_and_a_rung_may_be_slower() {
+    let (callbacks, heard) = callbacks();
+    let pattern = Arc::new(TestPattern::with_size("Ada", 320, 240, 60));
+    let pipeline = VideoPipeline::start(pattern, callbacks);
+    pipeline.set_rungs(&[Encoding { max_fps: 15, ..ENCODING }]);
+    let times: Vec<_> = (0..10)
+        .map(|_| {
+            let (_, frame) = heard.encoded.recv_timeout(SOON).unwrap();
+            assert_eq!((frame.width, frame.height), (320, 240));
+            frame.timestamp
+        })
+        .collect();
+    pipeline.stop();
+    // 15 a second are 6000 ticks apart.
+    let mean = times[9].wrapping_sub(times[0]) / 9;
+    assert!(mean >= 5000, "{times:?}");
 }
 
 #[test]
@@ -109,8 +213,8 @@ fn a_camera_that_vanishes_is_reported_once_after_all_else() {
         let _ = wait_until_seen.lock().recv_timeout(SOON);
         Err(error.clone())
     });
-    let pipeline = VideoPipeline::start(input, RUNG, callbacks);
-    assert!(heard.encoded.recv_timeout(SOON).unwrap().key);
+    let pipeline = start(input, callbacks);
+    assert!(heard.encoded.recv_timeout(SOON).unwrap().1.key);
     seen.send(()).unwrap();
     assert_eq!(heard.ended.recv_timeout(SOON), Ok(Err(vanished)));
     // The threads are gone, and with them their ends of the channels.
@@ -122,7 +226,7 @@ fn a_camera_that_vanishes_is_reported_once_after_all_else() {
 #[test]
 fn a_camera_that_panics_costs_the_camera_only() {
     let (callbacks, heard) = callbacks();
-    let pipeline = VideoPipeline::start(script(|_, _| panic!("on purpose")), RUNG, callbacks);
+    let pipeline = start(script(|_, _| panic!("on purpose")), callbacks);
     assert!(matches!(
         heard.ended.recv_timeout(SOON).unwrap(),
         Err(DeviceError::Failed { device, .. }) if device == "Script"
@@ -153,10 +257,10 @@ fn a_slow_encoder_never_holds_up_the_input() {
             }
             let _ = numbers.send(frame.index());
         }),
-        encoded: Box::new(|_| {}),
+        encoded: Box::new(|_, _| {}),
         ended: Box::new(|_| {}),
     };
-    let pipeline = VideoPipeline::start(input, RUNG, callbacks);
+    let pipeline = start(input, callbacks);
     all_given.recv_timeout(SOON).expect("the input waited for the encoder");
     release.send(()).unwrap();
     let taken: Vec<u64> = (0..2).map(|_| encoded_numbers.recv_timeout(SOON).unwrap()).collect();
@@ -174,7 +278,7 @@ fn a_camera_that_hangs_for_a_while_is_waited_for() {
         std::thread::sleep(Duration::from_millis(300));
         Ok(())
     });
-    let pipeline = VideoPipeline::start(input, RUNG, callbacks);
+    let pipeline = start(input, callbacks);
     wait_entered.recv_timeout(SOON).unwrap();
     pipeline.stop();
     assert_eq!(heard.ended.try_recv(), Ok(Ok(())));
@@ -192,11 +296,11 @@ fn a_camera_that_hangs_for_good_is_left_behind_in_bounded_time() {
         out.put(picture(0));
         Ok(())
     });
-    let pipeline = VideoPipeline::start(input, RUNG, callbacks);
+    let pipeline = start(input, callbacks);
     wait_entered.recv_timeout(SOON).unwrap();
-    let start = Instant::now();
+    let begin = Instant::now();
     pipeline.stop();
-    assert!(start.elapsed() < Duration::from_secs(10));
+    assert!(begin.elapsed() < Duration::from_secs(10));
     // What it gives afterwards reaches nobody.
     drop(release);
     assert_eq!(heard.ended.recv_timeout(SOON), Ok(Ok(())));

@@ -1,18 +1,15 @@
-use std::{
-    ffi::c_int,
-    mem::MaybeUninit,
-    ptr, slice,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{ffi::c_int, mem::MaybeUninit, ptr, slice};
 
 use bytes::Bytes;
-use quartet_core::{EncodedFrame, VIDEO_CLOCK_RATE};
+use quartet_core::{EncodedFrame, VIDEO_CLOCK_RATE, layers::BASE_SHARE_PCT};
 use vpx_sys::{
-    VPX_DL_REALTIME, VPX_EFLAG_FORCE_KF, VPX_ENCODER_ABI_VERSION, VPX_ERROR_RESILIENT_DEFAULT,
-    VPX_FRAME_IS_KEY, vp8e_enc_control_id, vpx_codec_control_, vpx_codec_cx_pkt_kind,
-    vpx_codec_enc_cfg_t, vpx_codec_enc_config_default, vpx_codec_enc_config_set,
-    vpx_codec_enc_init_ver, vpx_codec_encode, vpx_codec_get_cx_data, vpx_codec_vp8_cx,
-    vpx_enc_pass, vpx_img_fmt, vpx_img_wrap, vpx_kf_mode, vpx_rational, vpx_rc_mode,
+    VP8_EFLAG_NO_REF_ARF, VP8_EFLAG_NO_REF_GF, VP8_EFLAG_NO_UPD_ARF, VP8_EFLAG_NO_UPD_ENTROPY,
+    VP8_EFLAG_NO_UPD_GF, VP8_EFLAG_NO_UPD_LAST, VPX_DL_REALTIME, VPX_EFLAG_FORCE_KF,
+    VPX_ENCODER_ABI_VERSION, VPX_ERROR_RESILIENT_DEFAULT, VPX_FRAME_IS_KEY, vp8e_enc_control_id,
+    vpx_codec_control_, vpx_codec_cx_pkt_kind, vpx_codec_enc_cfg_t, vpx_codec_enc_config_default,
+    vpx_codec_enc_config_set, vpx_codec_enc_init_ver, vpx_codec_encode, vpx_codec_get_cx_data,
+    vpx_codec_vp8_cx, vpx_enc_pass, vpx_img_fmt, vpx_img_wrap, vpx_kf_mode, vpx_rational,
+    vpx_rc_mode,
 };
 
 use super::{Context, Vp8Error, check};
@@ -28,48 +25,49 @@ const MAX_INTRA_BITRATE_PCT: c_int = 900;
 const BUFFER_MS: u32 = 1000;
 const BUFFER_INITIAL_MS: u32 = 500;
 const BUFFER_OPTIMAL_MS: u32 = 600;
-/// A picture this long after the one before, or before it, came over a step of the system's clock
-/// or a pause: the rate controller is not told.
-const MAX_STEP_TICKS: i64 = VIDEO_CLOCK_RATE as i64;
-/// What it is told instead: 1/30 s.
+/// What the rate controller is told of the first picture's length, and at most of any other's: it
+/// would save a pause up for a burst.
 const NOMINAL_STEP_TICKS: i64 = VIDEO_CLOCK_RATE as i64 / 30;
+const MAX_STEP_TICKS: i64 = VIDEO_CLOCK_RATE as i64;
+/// A base picture refers to the base picture before it, and takes its place.
+const BASE_FLAGS: u32 =
+    VP8_EFLAG_NO_REF_GF | VP8_EFLAG_NO_REF_ARF | VP8_EFLAG_NO_UPD_GF | VP8_EFLAG_NO_UPD_ARF;
+/// An upper picture refers to the newest base picture, and leaves everything as it was.
+const UPPER_FLAGS: u32 = BASE_FLAGS | VP8_EFLAG_NO_UPD_LAST | VP8_EFLAG_NO_UPD_ENTROPY;
 
-/// Encodes pictures as a call needs it: constant bitrate, no delay, key frames only on demand.
+/// Encodes pictures as a call needs it: constant bitrate, no delay, key frames only on demand, and
+/// every other picture in an upper temporal layer, which can be left out.
 ///
 /// No picture is dropped to hold the bitrate: the quality gives way, down to the coarsest, so that
 /// motion stays smooth. A picture of another size than the one before begins anew with a key frame.
+/// Each key frame begins the pattern of layers anew: key, upper, base, upper …
 #[derive(Debug)]
 pub struct Vp8Encoder {
     bitrate_bps: u32,
     codec: Option<Codec>,
-    clock: Option<Clock>,
+    last_time: Option<i64>,
 }
 
 #[derive(Debug)]
 struct Codec {
     context: Context,
     config: vpx_codec_enc_cfg_t,
-}
-
-/// The last picture's time, as the system had it and as it was told to the encoder.
-#[derive(Debug, Clone, Copy)]
-struct Clock {
-    captured: i64,
-    told: i64,
+    /// The next picture belongs to the upper layer.
+    upper: bool,
 }
 
 impl Vp8Encoder {
     /// An encoder for pictures of any size at this bitrate, in bits a second.
     #[must_use]
     pub fn new(bitrate_bps: u32) -> Self {
-        Self { bitrate_bps, codec: None, clock: None }
+        Self { bitrate_bps, codec: None, last_time: None }
     }
 
     /// Changes the bitrate, in bits a second, from the next picture on, without a key frame.
     pub fn set_bitrate(&mut self, bitrate_bps: u32) -> Result<(), Vp8Error> {
         self.bitrate_bps = bitrate_bps;
         if let Some(codec) = &mut self.codec {
-            codec.config.rc_target_bitrate = kilobits(bitrate_bps);
+            set_rates(&mut codec.config, bitrate_bps);
             // SAFETY: both are valid; the configuration is copied.
             check(unsafe {
                 vpx_codec_enc_config_set(codec.context.as_mut_ptr(), &raw const codec.config)
@@ -78,14 +76,16 @@ impl Vp8Encoder {
         Ok(())
     }
 
-    /// Encodes one picture; `None` when libvpx gave nothing for it. After an error the next
-    /// picture begins anew with a key frame.
+    /// Encodes one picture; `None` when libvpx gave nothing for it. `time` is in ticks of
+    /// [`VIDEO_CLOCK_RATE`] and has to grow from picture to picture. After an error the next picture
+    /// begins anew with a key frame.
     pub fn encode(
         &mut self,
         frame: &I420Frame,
+        time: i64,
         force_key: bool,
     ) -> Result<Option<EncodedFrame>, Vp8Error> {
-        let result = self.try_encode(frame, force_key);
+        let result = self.try_encode(frame, time, force_key);
         if result.is_err() {
             self.codec = None;
         }
@@ -95,6 +95,7 @@ impl Vp8Encoder {
     fn try_encode(
         &mut self,
         frame: &I420Frame,
+        time: i64,
         force_key: bool,
     ) -> Result<Option<EncodedFrame>, Vp8Error> {
         let size = (u32::from(frame.width()), u32::from(frame.height()));
@@ -104,38 +105,24 @@ impl Vp8Encoder {
             // A context cannot grow beyond its first size.
             _ => self.codec.insert(Codec::new(size, self.bitrate_bps)?),
         };
-        let (time, step) = Clock::tell(&mut self.clock, frame.captured_at());
-        let encoded = codec.encode(frame, time, step, force_key)?;
-        Ok(encoded.map(|(data, key)| EncodedFrame {
+        let step = self.last_time.map_or(NOMINAL_STEP_TICKS, |last| time.saturating_sub(last));
+        self.last_time = Some(time);
+        let encoded = codec.encode(frame, time, step.clamp(1, MAX_STEP_TICKS), force_key)?;
+        Ok(encoded.map(|Encoded { data, key, temporal }| EncodedFrame {
             data,
             key,
             width: frame.width(),
             height: frame.height(),
             timestamp: time as u32,
-            temporal: 0,
+            temporal,
         }))
     }
 }
 
-impl Clock {
-    /// The time of the picture captured at `at`, which only ever grows, and the step to it.
-    fn tell(clock: &mut Option<Self>, at: SystemTime) -> (i64, i64) {
-        let since_epoch = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let ticks = since_epoch.as_micros() * u128::from(VIDEO_CLOCK_RATE) / 1_000_000;
-        let captured = ticks as i64;
-        let (told, step) = match *clock {
-            None => (captured, NOMINAL_STEP_TICKS),
-            Some(last) => {
-                let step = match captured - last.captured {
-                    step @ 1..MAX_STEP_TICKS => step,
-                    _ => NOMINAL_STEP_TICKS,
-                };
-                (last.told + step, step)
-            }
-        };
-        *clock = Some(Self { captured, told });
-        (told, step)
-    }
+struct Encoded {
+    data: Bytes,
+    key: bool,
+    temporal: u8,
 }
 
 impl Codec {
@@ -156,7 +143,11 @@ impl Codec {
         config.g_lag_in_frames = 0;
         config.g_error_resilient = VPX_ERROR_RESILIENT_DEFAULT;
         config.rc_end_usage = vpx_rc_mode::VPX_CBR;
-        config.rc_target_bitrate = kilobits(bitrate_bps);
+        config.ts_number_layers = 2;
+        config.ts_periodicity = 2;
+        (config.ts_layer_id[0], config.ts_layer_id[1]) = (0, 1);
+        (config.ts_rate_decimator[0], config.ts_rate_decimator[1]) = (2, 1);
+        set_rates(&mut config, bitrate_bps);
         config.rc_dropframe_thresh = 0;
         config.rc_resize_allowed = 0;
         config.rc_min_quantizer = 2;
@@ -191,17 +182,16 @@ impl Codec {
             // SAFETY: each of these controls takes one `int`.
             check(unsafe { vpx_codec_control_(context.as_mut_ptr(), control as c_int, value) })?;
         }
-        Ok(Self { context, config })
+        Ok(Self { context, config, upper: false })
     }
 
-    /// The frame's data, and whether it is a key frame.
     fn encode(
         &mut self,
         frame: &I420Frame,
         time: i64,
         step: i64,
         force_key: bool,
-    ) -> Result<Option<(Bytes, bool)>, Vp8Error> {
+    ) -> Result<Option<Encoded>, Vp8Error> {
         let mut image = MaybeUninit::zeroed();
         // SAFETY: the planes lie one behind another without padding, which is what alignment 1
         // means, and `frame` outlives `image`. The encoder only reads them.
@@ -218,8 +208,17 @@ impl Codec {
         if wrapped.is_null() {
             return Err(Vp8Error::Codec("the picture cannot be wrapped"));
         }
-        let flags = if force_key { VPX_EFLAG_FORCE_KF } else { 0 };
+        let upper = self.upper && !force_key;
+        self.upper = !upper;
+        let flags = match (force_key, upper) {
+            (true, _) => VPX_EFLAG_FORCE_KF,
+            (false, true) => UPPER_FLAGS,
+            (false, false) => BASE_FLAGS,
+        };
         let context = self.context.as_mut_ptr();
+        let set_layer = vp8e_enc_control_id::VP8E_SET_TEMPORAL_LAYER_ID as c_int;
+        // SAFETY: this control takes one `int`, below the number of layers.
+        check(unsafe { vpx_codec_control_(context, set_layer, c_int::from(upper)) })?;
         // SAFETY: the context is an encoder of the image's size.
         check(unsafe {
             vpx_codec_encode(context, wrapped, time, step as _, flags as _, VPX_DL_REALTIME as _)
@@ -238,13 +237,22 @@ impl Codec {
                 // SAFETY: valid until the next call into this context; copied here.
                 let data = unsafe { slice::from_raw_parts(frame.buf.cast::<u8>(), frame.sz) };
                 let key = frame.flags & VPX_FRAME_IS_KEY != 0;
-                return Ok(Some((Bytes::copy_from_slice(data), key)));
+                let data = Bytes::copy_from_slice(data);
+                return Ok(Some(Encoded { data, key, temporal: u8::from(upper) }));
             }
         }
     }
 }
 
-/// What libvpx counts bitrates in; it refuses 0 and beyond 2 Gbit/s.
+/// The rates of the layers add up: the upper one's is what both take together.
+fn set_rates(config: &mut vpx_codec_enc_cfg_t, bitrate_bps: u32) {
+    let both = kilobits(bitrate_bps);
+    config.rc_target_bitrate = both;
+    config.ts_target_bitrate[0] = both * BASE_SHARE_PCT / 100;
+    config.ts_target_bitrate[1] = both;
+}
+
+/// What libvpx counts bitrates in; it refuses less than 1 for either layer, and beyond 2 Gbit/s.
 fn kilobits(bitrate_bps: u32) -> u32 {
-    (bitrate_bps / 1000).clamp(1, 1_000_000)
+    (bitrate_bps / 1000).clamp(2, 1_000_000)
 }
