@@ -1,10 +1,13 @@
 //! Puts VP8 pictures together from the RTP packets of one stream (RFC 7741 §4).
 //!
 //! Inputs: packets from the network, in any order, some twice, some never; time. Lost packets are
-//! asked for below this machine (NACK); it waits a bounded time for them, then gives the stream up
-//! to the next key frame and asks for one. Whatever comes in, the pictures that come out can all be
-//! decoded one after another. It does not decode, and does not pace: a picture is out as soon as
-//! it is whole.
+//! asked for again and waited for as long as a [`RepairWindow`] says. What then is still missing of
+//! a picture that no other builds on is passed over; anything else gives the stream up to the next
+//! key frame, which is asked for. Whatever comes in, the pictures that come out can all be decoded
+//! one after another. It does not decode, and does not pace: a picture is out as soon as it is
+//! whole and those before it are settled.
+
+mod reference;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,9 +16,11 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 
+use self::reference::{Follows, Reference};
 use crate::{
     EncodedFrame, RtpPacket,
-    vp8::{self, PayloadDescriptor, PictureId},
+    repair::{RepairRequests, RepairWindow, Want},
+    vp8::{self, PayloadDescriptor},
 };
 
 /// The first sequence number, extended to 64 bits: far enough from 0 for packets that come late.
@@ -27,14 +32,10 @@ const MAX_MISORDER: u64 = 1000;
 /// The limits of a [`FrameAssembler`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AssemblerConfig {
-    /// How long a missing packet is waited for, from when a later one showed that it is missing.
-    /// 150 ms holds two rounds of NACK on a 60 ms path; longer would be a freeze by itself
-    /// (see [`FreezeMeter`](crate::FreezeMeter)).
-    pub repair_wait: Duration,
     /// Between two requests for a key frame: longer than most round trips plus the encoder's
     /// time, so that the answer to one is not met by another.
     pub ask_interval: Duration,
-    /// Packets held back. 1024 are 1.2 MB: four seconds of 2.4 Mbit/s.
+    /// Packets held back: two seconds of 2.4 Mbit/s, longer than anything is waited for.
     pub max_packets: usize,
     /// Payload bytes held back.
     pub max_bytes: usize,
@@ -42,12 +43,7 @@ pub struct AssemblerConfig {
 
 impl Default for AssemblerConfig {
     fn default() -> Self {
-        Self {
-            repair_wait: Duration::from_millis(150),
-            ask_interval: Duration::from_millis(500),
-            max_packets: 1024,
-            max_bytes: 2 << 20,
-        }
+        Self { ask_interval: Duration::from_millis(500), max_packets: 512, max_bytes: 1 << 20 }
     }
 }
 
@@ -58,6 +54,8 @@ pub enum Assembled {
     Frame(EncodedFrame),
     /// Nothing can be decoded until the sender makes a key frame: ask for it.
     KeyFrameWanted,
+    /// Ask for these packets again.
+    Resend(Vec<u16>),
 }
 
 /// Gives whole pictures in decoding order.
@@ -77,7 +75,10 @@ pub struct FrameAssembler {
     floor: u64,
     /// What would be the next packet, were the sender to have begun anew.
     restart: Option<u16>,
+    repair: RepairRequests,
     progress: Progress,
+    /// KEYIDX of the last picture given out.
+    key_index: Option<u8>,
     key_wanted: KeyWanted,
     wake_at: Option<Instant>,
     output: VecDeque<Assembled>,
@@ -89,7 +90,7 @@ enum Progress {
     #[default]
     AwaitKey,
     /// The next picture begins at `floor`.
-    Decoding { width: u16, height: u16, picture_id: Option<PictureId> },
+    Decoding { width: u16, height: u16, last: Reference },
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -118,6 +119,16 @@ impl Held {
     fn starts_key_frame(&self) -> bool {
         self.starts_frame() && vp8::is_key_frame(&self.data)
     }
+}
+
+/// What became of a whole picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Out,
+    /// It builds on one that was passed over, and nothing builds on it.
+    Skipped,
+    /// It does not follow the one before.
+    Refused,
 }
 
 /// What is known of the picture that begins at some packet.
@@ -163,20 +174,26 @@ impl FrameAssembler {
             None => return,
         };
         let highest = self.highest;
-        let Some(sequence) = self.extend(packet.sequence) else {
+        let Some(sequence) = self.extend(now, packet.sequence) else {
             return;
         };
         if self.packets.contains_key(&sequence) {
+            self.repair.note(now, sequence);
             return;
         }
         if highest.is_none_or(|highest| sequence > highest) {
             self.newest.insert(sequence, now);
         }
+        self.key_wanted.heard = true;
+        if !self.repair.note(now, sequence) {
+            // Too much is missing: nothing of it would come in time.
+            self.give_up();
+            self.drop_below(sequence);
+        }
         self.bytes += held.data.len();
         self.packets.insert(sequence, held);
-        self.key_wanted.heard = true;
         self.keep_bounds();
-        self.advance(now);
+        self.handle_timeout(now);
     }
 
     /// The next output, if there is one.
@@ -187,16 +204,29 @@ impl FrameAssembler {
     /// When [`Self::handle_timeout`] should be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.wake_at
+        [self.wake_at, self.repair.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// How lost packets are repaired on this path.
+    #[must_use]
+    pub fn repair_window(&self) -> RepairWindow {
+        self.repair.window()
     }
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
+        let mut repair = std::mem::take(&mut self.repair);
+        let due = repair.due(now, |sequence| self.want(sequence));
+        self.repair = repair;
+        if !due.is_empty() {
+            let due = due.into_iter().map(|sequence| sequence as u16).collect();
+            self.output.push_back(Assembled::Resend(due));
+        }
     }
 
     /// The 64-bit sequence number next to those seen; `None` for a packet that comes too late.
-    fn extend(&mut self, sequence: u16) -> Option<u64> {
+    fn extend(&mut self, now: Instant, sequence: u16) -> Option<u64> {
         let Some(highest) = self.highest else {
             let first = FIRST_SEQUENCE | u64::from(sequence);
             self.highest = Some(first);
@@ -210,6 +240,7 @@ impl FrameAssembler {
             return Some(extended);
         }
         if self.floor - extended < MAX_MISORDER {
+            self.repair.note(now, extended);
             return None;
         }
         // Two in a row make a sender that has begun anew (RFC 3550 A.1).
@@ -221,6 +252,8 @@ impl FrameAssembler {
             let first = (((highest >> 16) + 1) << 16) | u64::from(sequence);
             self.floor = first;
             self.highest = Some(first);
+            self.repair.restart(first);
+            self.key_index = None;
             first
         })
     }
@@ -255,21 +288,13 @@ impl FrameAssembler {
         }
         match self.picture_at(self.floor) {
             Picture::Whole { end } => {
-                if !self.emit(self.floor, end) {
+                if self.take(self.floor, end) == Taken::Refused {
                     self.give_up();
                 }
                 true
             }
             Picture::Nothing | Picture::Arriving { .. } => false,
-            Picture::Gap { since } => {
-                let until = since + self.config.repair_wait;
-                if now < until {
-                    self.wake_at = Some(until);
-                    return false;
-                }
-                self.give_up();
-                true
-            }
+            Picture::Gap { since } => self.wait_or_pass_over(now, since),
             Picture::Broken => {
                 self.give_up();
                 true
@@ -277,10 +302,104 @@ impl FrameAssembler {
         }
     }
 
+    /// A packet is missing of the picture at `floor`, which has been known since then. False when
+    /// it is still waited for.
+    fn wait_or_pass_over(&mut self, now: Instant, since: Instant) -> bool {
+        let window = self.repair.window();
+        if let Some((start, last)) = self.next_decodable() {
+            let until = since + window.droppable_wait();
+            if now < until {
+                self.wake_at = Some(until);
+                return false;
+            }
+            if let Progress::Decoding { last: progress, .. } = &mut self.progress {
+                *progress = last;
+            }
+            self.drop_below(start);
+            return true;
+        }
+        match self.needed_since() {
+            Some(since) if now < since + window.needed_wait() => {
+                self.wake_at = Some(since + window.needed_wait());
+                false
+            }
+            Some(_) => {
+                self.give_up();
+                true
+            }
+            // Only what can be done without: the next picture decides.
+            None => false,
+        }
+    }
+
+    /// The first whole picture that can be decoded without what is missing before it, and what
+    /// later pictures then refer to.
+    fn next_decodable(&self) -> Option<(u64, Reference)> {
+        let Progress::Decoding { last, .. } = self.progress else { return None };
+        // Of the picture that is given up, for streams that tell by N what can be.
+        let mut skipped = None;
+        for (&sequence, held) in &self.packets {
+            let Some(descriptor) = &held.descriptor else { continue };
+            if !held.starts_frame() || sequence == self.floor {
+                skipped = skipped.or(Some(descriptor));
+                continue;
+            }
+            if (held.starts_key_frame() || last.follows_gap(descriptor, skipped))
+                && let Picture::Whole { .. } = self.picture_at(sequence)
+            {
+                return Some((sequence, last.after_gap(skipped)));
+            }
+        }
+        None
+    }
+
+    /// Since when it is known that a packet is missing without which nothing goes on.
+    fn needed_since(&self) -> Option<Instant> {
+        let Progress::Decoding { last, .. } = self.progress else { return None };
+        let (mut before, mut expected) = (None, self.floor);
+        for (&sequence, held) in &self.packets {
+            let gap = sequence != expected;
+            expected = sequence + 1;
+            let Some(descriptor) = &held.descriptor else { continue };
+            if gap && !last.gap_is_droppable(before, descriptor) {
+                return self.newest.range(sequence..).next().map(|(_, &since)| since);
+            }
+            before = Some((descriptor, held.marker));
+        }
+        None
+    }
+
+    /// What a missing packet is good for.
+    fn want(&self, sequence: u64) -> Want {
+        if sequence < self.floor {
+            return Want::No;
+        }
+        let described =
+            |(_, held): (&u64, &Held)| held.descriptor.map(|found| (found, held.marker));
+        let Some((after, _)) = self.packets.range(sequence..).find_map(described) else {
+            return Want::Needed;
+        };
+        match self.progress {
+            Progress::Decoding { last, .. } => {
+                let before = self.packets.range(..sequence).rev().find_map(described);
+                let before = before.as_ref().map(|(before, ended)| (before, *ended));
+                if last.gap_is_droppable(before, &after) { Want::Droppable } else { Want::Needed }
+            }
+            // What comes after it is no newer than the last key frame that was seen.
+            Progress::AwaitKey
+                if after.key_index.is_some() && after.key_index == self.key_index =>
+            {
+                Want::No
+            }
+            Progress::AwaitKey => Want::Needed,
+        }
+    }
+
     /// Takes the first whole key frame, or asks for one unless one is on its way; false when that
     /// has to wait.
     fn find_key_frame(&mut self, now: Instant) -> bool {
         self.wake_at = None;
+        let wait = self.repair.window().needed_wait();
         // A key frame that is on its way until then; nothing is asked for before.
         let mut expected_until = None;
         let mut delta_started = false;
@@ -297,14 +416,14 @@ impl FrameAssembler {
             }
             match self.picture_at(start) {
                 Picture::Whole { end } => {
-                    if !self.emit(start, end) {
+                    if self.take(start, end) != Taken::Out {
                         // No picture in it: looked at once, not with every packet.
                         self.drop_below(end);
                     }
                     return true;
                 }
                 Picture::Arriving { last: seen } | Picture::Gap { since: seen } => {
-                    expected_until = expected_until.max(Some(seen + self.config.repair_wait));
+                    expected_until = expected_until.max(Some(seen + wait));
                 }
                 Picture::Nothing | Picture::Broken => {}
             }
@@ -312,7 +431,7 @@ impl FrameAssembler {
         if !delta_started && expected_until.is_none() {
             // What has come may be the middle of a key frame that was overtaken by it.
             let first = self.packets.values().map(|held| held.arrived).min();
-            expected_until = first.map(|first| first + self.config.repair_wait);
+            expected_until = first.map(|first| first + wait);
         }
         if !self.key_wanted.heard {
             return false;
@@ -366,40 +485,48 @@ impl FrameAssembler {
         }
     }
 
-    /// Gives out the picture in `start..end`; false when it does not follow the one before.
-    fn emit(&mut self, start: u64, end: u64) -> bool {
+    /// Gives out the picture in `start..end` if it follows the one before.
+    fn take(&mut self, start: u64, end: u64) -> Taken {
         let mut parts = self.packets.range(start..end).map(|(_, held)| held);
         let Some(first) = parts.next() else {
-            return false;
+            return Taken::Refused;
         };
-        let picture_id = first.descriptor.and_then(|descriptor| descriptor.picture_id);
+        let Some(descriptor) = first.descriptor else {
+            return Taken::Refused;
+        };
         let timestamp = first.timestamp;
-        let mut data = BytesMut::from(&first.data[..]);
-        parts.for_each(|part| data.extend_from_slice(&part.data));
-        let data = data.freeze();
-        let key = vp8::is_key_frame(&data);
-        let size = match self.progress {
-            _ if key => vp8::key_frame_size(&data),
-            Progress::Decoding { width, height, picture_id: previous } => {
-                let gapless = match (previous, picture_id) {
-                    (Some(previous), Some(this)) => previous.next() == this,
-                    _ => true,
-                };
-                gapless.then_some((width, height))
-            }
+        let key = first.starts_key_frame();
+        let follows = match self.progress {
+            _ if key => vp8::key_frame_size(&first.data)
+                .map(|(width, height)| (width, height, Reference::to_key(&descriptor))),
+            Progress::Decoding { width, height, last } => match last.follows(&descriptor) {
+                Follows::Yes => Some((width, height, last.advance(&descriptor))),
+                Follows::Skipped => {
+                    self.progress =
+                        Progress::Decoding { width, height, last: last.after_gap(None) };
+                    self.drop_below(end);
+                    return Taken::Skipped;
+                }
+                Follows::Not => None,
+            },
             Progress::AwaitKey => None,
         };
-        let Some((width, height)) = size else {
-            return false;
+        let Some((width, height, last)) = follows else {
+            return Taken::Refused;
         };
+        let mut data = BytesMut::from(&first.data[..]);
+        parts.for_each(|part| data.extend_from_slice(&part.data));
         self.drop_below(end);
         if key {
             self.key_wanted.asked_at = None;
         }
-        self.progress = Progress::Decoding { width, height, picture_id };
-        let frame = EncodedFrame { data, key, width, height, timestamp, temporal: 0 };
+        self.key_index = descriptor.key_index;
+        self.progress = Progress::Decoding { width, height, last };
+        let temporal = descriptor.temporal_layer.filter(|_| !key).map_or(0, |(id, _)| id);
+        let data = data.freeze();
+        let frame = EncodedFrame { data, key, width, height, timestamp, temporal };
         self.output.push_back(Assembled::Frame(frame));
-        true
+        Taken::Out
     }
 
     fn give_up(&mut self) {
@@ -414,6 +541,7 @@ impl FrameAssembler {
         let dropped = std::mem::replace(&mut self.packets, kept);
         self.bytes -= dropped.values().map(|held| held.data.len()).sum::<usize>();
         self.newest = self.newest.split_off(&floor);
+        self.repair.settle(floor);
         self.floor = floor;
     }
 }

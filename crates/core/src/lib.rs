@@ -13,6 +13,7 @@ pub mod layers;
 mod link;
 mod negotiator;
 pub mod red;
+pub mod repair;
 mod rung;
 pub mod session;
 mod voice_buffer;

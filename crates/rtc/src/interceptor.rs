@@ -3,7 +3,6 @@
 //! Each is a machine without a clock, driven by the task of the connection.
 
 mod key_frame_tap;
-mod nack_generator;
 mod nack_responder;
 
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use rtc::interceptor::{
 use tokio::sync::Notify;
 
 use self::{
-    key_frame_tap::KeyFrameTap, nack_generator::NackGenerator, nack_responder::NackResponder,
+    key_frame_tap::KeyFrameTap, nack_responder::NackResponder,
 };
 
 /// The chain of a link; `key_frame_wanted` is notified when the peer asks for a key frame.
@@ -23,7 +22,6 @@ pub(crate) fn chain(key_frame_wanted: Arc<Notify>) -> Registry {
     Registry::new()
         .with(Slot::TwccSender, TwccSenderBuilder::new().build())
         .with(Slot::NackResponder, NackResponder::default())
-        .with(Slot::NackGenerator, NackGenerator::new(fastrand::u32(1..)))
         .with(Slot::TwccReceiver, TwccReceiverBuilder::new().build())
         .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
         .with(Slot::SenderReport, SenderReportBuilder::new().build())

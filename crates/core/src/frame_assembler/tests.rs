@@ -18,6 +18,15 @@ impl Sender {
     }
 
     fn send(&mut self, key: bool, len: usize) -> Vec<RtpPacket> {
+        self.send_layer(key, 0, len)
+    }
+
+    /// A picture of the upper layer.
+    fn send_upper(&mut self, len: usize) -> Vec<RtpPacket> {
+        self.send_layer(false, 1, len)
+    }
+
+    fn send_layer(&mut self, key: bool, temporal: u8, len: usize) -> Vec<RtpPacket> {
         let mut data = vec![0; len.max(14)];
         if key {
             data[..10].copy_from_slice(&[0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01]);
@@ -27,14 +36,8 @@ impl Sender {
         data[10..14].copy_from_slice(&self.count.to_be_bytes());
         let timestamp = self.count * 3000;
         self.count += 1;
-        let frame = EncodedFrame {
-            data: data.into(),
-            key,
-            width: 640,
-            height: 360,
-            timestamp,
-            temporal: 0,
-        };
+        let frame =
+            EncodedFrame { data: data.into(), key, width: 640, height: 360, timestamp, temporal };
         let payloads = self.packetizer.packetize(&frame);
         let last = payloads.len() - 1;
         let packets = payloads.into_iter().enumerate();
@@ -63,11 +66,16 @@ fn push_all(assembler: &mut FrameAssembler, now: Instant, packets: &[RtpPacket])
 /// The numbers of the pictures that are out, and `None` for each wanted key frame.
 fn drain(assembler: &mut FrameAssembler) -> Vec<Option<u32>> {
     std::iter::from_fn(|| assembler.poll())
-        .map(|output| match output {
-            Assembled::Frame(frame) => Some(number(&frame)),
-            Assembled::KeyFrameWanted => None,
+        .filter_map(|output| match output {
+            Assembled::Frame(frame) => Some(Some(number(&frame))),
+            Assembled::KeyFrameWanted => Some(None),
+            Assembled::Resend(_) => None,
         })
         .collect()
+}
+
+fn needed_wait(assembler: &FrameAssembler) -> Duration {
+    assembler.repair_window().needed_wait()
 }
 
 #[test]
@@ -126,8 +134,8 @@ fn a_repair_within_the_wait_loses_nothing() {
     push_all(&mut assembler, now, &broken);
     push_all(&mut assembler, now, &sender.send(false, 300));
     assert_eq!(drain(&mut assembler), [Some(0)]);
-    let deadline = assembler.poll_timeout().unwrap();
-    assert_eq!(deadline, now + AssemblerConfig::default().repair_wait);
+    let deadline = now + needed_wait(&assembler);
+    assembler.handle_timeout(deadline - Duration::from_millis(1));
     assembler.push(deadline - Duration::from_millis(1), lost);
     assert_eq!(drain(&mut assembler), [Some(1), Some(2)]);
 }
@@ -140,7 +148,7 @@ fn after_the_wait_only_a_key_frame_comes_out_and_is_asked_for_until_then() {
     sender.send(false, 300);
     push_all(&mut assembler, start, &sender.send(false, 300));
     assert_eq!(drain(&mut assembler), [Some(0)]);
-    let mut now = start + config.repair_wait;
+    let mut now = start + needed_wait(&assembler);
     assembler.handle_timeout(now);
     assert_eq!(drain(&mut assembler), [None]);
 
@@ -183,6 +191,152 @@ fn a_missing_picture_id_is_a_loss() {
     sender.send(false, 300);
     sender.sequence = sequence;
     push_all(&mut assembler, now, &sender.send(false, 300));
+    assert_eq!(drain(&mut assembler), [Some(0), None]);
+}
+
+#[test]
+fn a_lost_upper_picture_is_passed_over_when_its_repair_would_come_too_late() {
+    // All of it, its beginning, its end.
+    for part in [0..4, 0..1, 3..4] {
+        let (mut sender, mut assembler, now) = (Sender::new(0xfff8), assembler(), Instant::now());
+        push_all(&mut assembler, now, &sender.send(true, 300));
+        let mut upper = sender.send_upper(390);
+        assert_eq!(upper.len(), 4);
+        upper.drain(part);
+        push_all(&mut assembler, now, &upper);
+        push_all(&mut assembler, now, &sender.send(false, 300));
+        push_all(&mut assembler, now, &sender.send_upper(300));
+        assert_eq!(drain(&mut assembler), [Some(0)]);
+        let wait = assembler.repair_window().droppable_wait();
+        assembler.handle_timeout(now + wait - Duration::from_millis(1));
+        assert_eq!(drain(&mut assembler), []);
+        assembler.handle_timeout(now + wait);
+        assert_eq!(drain(&mut assembler), [Some(2), Some(3)]);
+    }
+}
+
+#[test]
+fn no_key_frame_is_asked_for_because_of_upper_pictures() {
+    let (mut sender, mut assembler, mut now) = (Sender::new(0), assembler(), Instant::now());
+    push_all(&mut assembler, now, &sender.send(true, 300));
+    let mut shown = drain(&mut assembler);
+    for _ in 0..30 {
+        now += FRAME_TIME;
+        let upper = sender.send_upper(300);
+        push_all(&mut assembler, now, &upper[1..]);
+        now += FRAME_TIME;
+        push_all(&mut assembler, now, &sender.send(false, 300));
+        shown.extend(drain(&mut assembler));
+    }
+    assembler.handle_timeout(now + needed_wait(&assembler));
+    shown.extend(drain(&mut assembler));
+    let even: Vec<_> = (0..=30).map(|base| Some(base * 2)).collect();
+    assert_eq!(shown, even);
+}
+
+#[test]
+fn upper_pictures_of_a_lost_base_are_not_given_out() {
+    let (mut sender, mut assembler, now) = (Sender::new(0), assembler(), Instant::now());
+    push_all(&mut assembler, now, &sender.send(true, 300));
+    push_all(&mut assembler, now, &sender.send_upper(300));
+    let lost = sender.send(false, 300);
+    push_all(&mut assembler, now, &sender.send_upper(300));
+    push_all(&mut assembler, now, &sender.send(false, 300));
+    let just_before = now + needed_wait(&assembler) - Duration::from_millis(1);
+    assembler.handle_timeout(just_before);
+    assert_eq!(drain(&mut assembler), [Some(0), Some(1)]);
+    push_all(&mut assembler, just_before, &lost);
+    assert_eq!(drain(&mut assembler), [Some(2), Some(3), Some(4)]);
+}
+
+#[test]
+fn a_whole_key_frame_ends_the_wait_for_what_came_before_it() {
+    let (mut sender, mut assembler, now) = (Sender::new(0), assembler(), Instant::now());
+    push_all(&mut assembler, now, &sender.send(true, 300));
+    sender.send(false, 300);
+    sender.send(false, 300);
+    push_all(&mut assembler, now, &sender.send(true, 300));
+    assembler.handle_timeout(now + assembler.repair_window().droppable_wait());
+    assert_eq!(drain(&mut assembler), [Some(0), Some(3)]);
+}
+
+/// With another descriptor in front: the required byte, then the extensions.
+fn described(mut packets: Vec<RtpPacket>, descriptor: &[u8]) -> Vec<RtpPacket> {
+    for packet in &mut packets {
+        let (_, len) = PayloadDescriptor::parse(&packet.payload).unwrap();
+        let start = packet.payload[0] & 0x10;
+        let mut payload = descriptor.to_vec();
+        payload[0] |= start;
+        payload.extend_from_slice(&packet.payload[len..]);
+        packet.payload = payload.into();
+    }
+    packets
+}
+
+#[test]
+fn an_upper_picture_that_builds_on_a_lost_one_is_passed_over() {
+    let (mut sender, mut assembler, now) = (Sender::new(0), assembler(), Instant::now());
+    // Three layers: base, 2, 1, 2; only the first after a base picture says Y.
+    let mut send = |picture: u8, base: u8, layer: u8| {
+        let packets = sender.send(picture == 0, 90);
+        described(packets, &[0x80, 0xe0, picture, base, layer])
+    };
+    let (key, two, one, last, base) =
+        (send(0, 9, 0x00), send(1, 9, 0xa0), send(2, 9, 0x40), send(3, 9, 0x80), send(4, 10, 0));
+    let later = send(5, 10, 0x80);
+    for packets in [&key, &one, &last, &base, &later] {
+        push_all(&mut assembler, now, packets);
+    }
+    drop(two);
+    assembler.handle_timeout(now + assembler.repair_window().droppable_wait());
+    assert_eq!(drain(&mut assembler), [Some(0), Some(4), Some(5)]);
+}
+
+#[test]
+fn a_picture_that_says_itself_that_none_builds_on_it_is_passed_over() {
+    let (mut sender, mut assembler, now) = (Sender::new(0), assembler(), Instant::now());
+    let mut send = |picture: u8, required: u8| {
+        let packets = sender.send(picture == 0, 300);
+        described(packets, &[0x80 | required, 0x80, picture])
+    };
+    let (key, upper, base) = (send(0, 0), send(1, 0x20), send(2, 0));
+    push_all(&mut assembler, now, &key);
+    push_all(&mut assembler, now, &upper[1..]);
+    push_all(&mut assembler, now, &base);
+    assembler.handle_timeout(now + assembler.repair_window().droppable_wait());
+    assert_eq!(drain(&mut assembler), [Some(0), Some(2)]);
+}
+
+#[test]
+fn lost_packets_are_asked_for_until_their_pictures_are_settled() {
+    let (mut sender, mut assembler, now) = (Sender::new(65_530), assembler(), Instant::now());
+    push_all(&mut assembler, now, &sender.send(true, 90));
+    let lost = sender.sequence;
+    sender.send_upper(90);
+    push_all(&mut assembler, now, &sender.send(false, 90));
+    let mut asked = Vec::new();
+    while let Some(at) = assembler.poll_timeout() {
+        assembler.handle_timeout(at);
+        while let Some(output) = assembler.poll() {
+            if let Assembled::Resend(sequences) = output {
+                assert_eq!(sequences, [lost]);
+                asked.push(at - now);
+            }
+        }
+    }
+    let window = assembler.repair_window();
+    assert_eq!(asked[0], window.grace());
+    assert!(asked.iter().all(|&at| at + window.answer() <= window.droppable_wait()), "{asked:?}");
+}
+
+#[test]
+fn a_cut_leads_to_a_key_frame_at_once() {
+    let (mut sender, mut assembler, now) = (Sender::new(0), assembler(), Instant::now());
+    push_all(&mut assembler, now, &sender.send(true, 300));
+    for _ in 0..30 {
+        sender.send(false, 300);
+    }
+    push_all(&mut assembler, now + Duration::from_secs(1), &sender.send(false, 300));
     assert_eq!(drain(&mut assembler), [Some(0), None]);
 }
 
@@ -299,6 +453,7 @@ fn run(seed: u64, network: &Network) -> (Vec<u32>, u32) {
                 Assembled::KeyFrameWanted => {
                     key_at.get_or_insert(time + Duration::from_millis(50));
                 }
+                Assembled::Resend(_) => {}
             }
         }
         assert!(assembler.packets.len() <= assembler.config.max_packets);
@@ -380,6 +535,7 @@ proptest! {
                     Assembled::Frame(_) => prop_assert!(key_frame_came),
                     // What follows may not build on what was lost.
                     Assembled::KeyFrameWanted => key_frame_came = false,
+                    Assembled::Resend(_) => {}
                 }
             }
         }

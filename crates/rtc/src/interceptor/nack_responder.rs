@@ -15,8 +15,6 @@ use rtc::{
 };
 use webrtc::error::Error;
 
-use super::nack_generator::supports_nack;
-
 /// Packets kept: 2 s at 2.5 Mbit/s, longer than any receiver waits.
 const KEPT: usize = 512;
 /// A second request within this time was sent before the answer to the first could arrive.
@@ -162,6 +160,13 @@ impl Interceptor for NackResponder {
 
     fn bind_remote_stream(&mut self, _: &StreamInfo) {}
     fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
+}
+
+/// Whether generic NACK was agreed on for a stream.
+fn supports_nack(info: &StreamInfo) -> bool {
+    info.rtcp_feedback
+        .iter()
+        .any(|feedback| feedback.typ == "nack" && feedback.parameter.is_empty())
 }
 
 #[cfg(test)]

@@ -4,7 +4,15 @@
 use std::{sync::Arc, time::Instant};
 
 use quartet_core::{Assembled, AssemblerConfig, FrameAssembler, RtpPacket};
-use rtc::{rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication, rtp};
+use rtc::{
+    rtcp::{
+        payload_feedbacks::picture_loss_indication::PictureLossIndication,
+        transport_feedbacks::transport_layer_nack::{
+            TransportLayerNack, nack_pairs_from_sequence_numbers,
+        },
+    },
+    rtp,
+};
 use tokio::sync::Notify;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
@@ -20,7 +28,7 @@ pub(super) async fn receive_voice(
     let mut stream = Stream::default();
     while let Some(event) = track.poll().await {
         if let TrackRemoteEvent::OnRtpPacket(packet) = event
-            && let Some(packet) = stream.take(packet, &counters.voice_in)
+            && let (packet, true) = stream.take(packet, &counters.voice_in)
             && !packet.payload.is_empty()
         {
             sink.voice(packet);
@@ -44,9 +52,9 @@ pub(super) async fn receive_video(
         tokio::select! {
             event = track.poll() => match event {
                 Some(TrackRemoteEvent::OnRtpPacket(packet)) => {
-                    if let Some(packet) = stream.take(packet, &counters.video_in) {
-                        assembler.push(Instant::now(), packet);
-                    }
+                    // Second copies too: they tell which packets were only late.
+                    let (packet, _) = stream.take(packet, &counters.video_in);
+                    assembler.push(Instant::now(), packet);
                 }
                 Some(_) => {}
                 None => return,
@@ -55,6 +63,7 @@ pub(super) async fn receive_video(
             () = sleep_until(wake) => assembler.handle_timeout(Instant::now()),
         }
         let now = Instant::now();
+        let mut resend = Vec::new();
         while let Some(output) = assembler.poll() {
             match output {
                 Assembled::Frame(frame) => {
@@ -65,14 +74,19 @@ pub(super) async fn receive_video(
                     sink.picture(frame);
                 }
                 Assembled::KeyFrameWanted => requests.want(now),
+                Assembled::Resend(lost) => resend.extend(lost),
             }
         }
-        if let Some(media_ssrc) = stream.ssrc
-            && requests.due(now)
-        {
+        let Some(media_ssrc) = stream.ssrc else { continue };
+        // An error means that the connection has ended, and so will this task.
+        if requests.due(now) {
             let pli = PictureLossIndication { sender_ssrc: 0, media_ssrc };
-            // An error means that the connection has ended, and so will this task.
             let _ = track.write_rtcp(vec![Box::new(pli)]).await;
+        }
+        if !resend.is_empty() {
+            let nacks = nack_pairs_from_sequence_numbers(&resend);
+            let nack = TransportLayerNack { sender_ssrc: 0, media_ssrc, nacks };
+            let _ = track.write_rtcp(vec![Box::new(nack)]).await;
         }
     }
 }
@@ -85,24 +99,25 @@ struct Stream {
 }
 
 impl Stream {
-    /// Counts a packet; nothing for one that has come before.
-    fn take(&mut self, packet: rtp::Packet, counter: &Counter) -> Option<RtpPacket> {
+    /// Counts a packet, and says whether it has come for the first time.
+    fn take(&mut self, packet: rtp::Packet, counter: &Counter) -> (RtpPacket, bool) {
         let rtp::Packet { header, payload } = packet;
         if self.ssrc != Some(header.ssrc) {
             *self = Self { ssrc: Some(header.ssrc), ..Self::default() };
         }
-        if !self.arrivals.note(header.sequence_number) {
-            return None;
+        let first = self.arrivals.note(header.sequence_number);
+        if first {
+            counter.packet(payload.len());
+            counter.set_lost(self.arrivals.lost());
         }
-        counter.packet(payload.len());
-        counter.set_lost(self.arrivals.lost());
-        Some(RtpPacket {
+        let packet = RtpPacket {
             sequence: header.sequence_number,
             timestamp: header.timestamp,
             marker: header.marker,
             redundant: false,
             payload,
-        })
+        };
+        (packet, first)
     }
 }
 
