@@ -59,6 +59,16 @@ pub(crate) struct Join {
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<PathBuf>,
 
+    /// Write only when each picture was ready to show, of everybody, into this folder: PEER.csv
+    /// with the number in the picture of the test pattern, Unix microseconds, width and height; and
+    /// self.csv. Costs next to nothing, so that a measurement does not measure itself.
+    #[arg(long, value_name = "DIR", conflicts_with = "record")]
+    pub(crate) times: Option<PathBuf>,
+
+    /// How high the others' pictures are shown, in pixels: nobody sends more than is seen.
+    #[arg(long, value_enum, default_value_t = View::P720)]
+    pub(crate) view: View,
+
     /// STUN and TURN servers, beside those that the signalling server names. In USER and
     /// CREDENTIAL, %XX stands for the byte XX.
     #[arg(
@@ -75,6 +85,31 @@ pub(crate) struct Join {
     /// The addresses of this machine to use; without it, all of them.
     #[arg(long, value_name = "IP", num_args = 1..)]
     bind: Vec<IpAddr>,
+}
+
+/// The size of a window that this program does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum View {
+    /// Nothing is seen.
+    None,
+    #[value(name = "180")]
+    P180,
+    #[value(name = "360")]
+    P360,
+    #[value(name = "720")]
+    P720,
+}
+
+impl View {
+    /// Pixels.
+    pub(crate) fn height(self) -> u16 {
+        match self {
+            Self::None => 0,
+            Self::P180 => 180,
+            Self::P360 => 360,
+            Self::P720 => 720,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -115,12 +150,13 @@ mod tests {
         let line = format!(
             "quartet-cli join {LINK} --name Ann --video pattern --audio tone:440 --for 1.5 \
              --stats-every 1 --record out --ice-server stun:stun.example.org \
-             turn:u:c@turn.example.org --ice-policy relay --bind 127.0.0.1 ::1"
+             turn:u:c@turn.example.org --ice-policy relay --bind 127.0.0.1 ::1 --view 180"
         );
         let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
         let Command::Join(join) = cli.command else { panic!("not a join") };
         assert_eq!(join.name, "Ann");
         assert_eq!(join.stay, Some(Duration::from_millis(1500)));
+        assert_eq!(join.view.height(), 180);
         let ice = join.ice();
         assert_eq!((ice.servers.len(), ice.bind.len()), (2, 2));
         assert_eq!(ice.policy, IcePolicy::Relay);
@@ -142,6 +178,8 @@ mod tests {
             "quartet-cli join nonsense --name A",
             "quartet-cli new --server ftp://example.org",
             "quartet-cli new",
+            &format!("quartet-cli join {LINK} --name A --view 100"),
+            &format!("quartet-cli join {LINK} --name A --record a --times b"),
         ] {
             let error = Cli::try_parse_from(line.split_whitespace()).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}");

@@ -11,14 +11,14 @@ use std::{
 use quartet_devices::{parse_audio, parse_speaker, parse_video};
 use quartet_engine::{
     Command, Connection, EndReason, Engine, EngineConfig, Event, EventReceiver, JoinRequest,
-    Selected, SourceKind, Stats,
+    Selected, SourceKind, Stats, TileId,
 };
 use quartet_media::TestPattern;
 use quartet_proto::PeerId;
 use tokio::time::{sleep_until, timeout};
 
 use crate::{
-    args::Join,
+    args::{Join, View},
     recorder::{CaptureRecorder, Recording},
     report::{Printed, Printer, Report, StatsReport},
     usage::usage,
@@ -37,7 +37,7 @@ pub(crate) fn run(join: Join) -> ExitCode {
         Ok(selected) => selected,
         Err(reason) => return refuse(&reason),
     };
-    let recording = match join.record.as_deref().map(Recording::new).transpose() {
+    let recording = match recording(&join) {
         Ok(recording) => recording,
         Err(error) => return refuse(&format!("the folder for the recording: {error}")),
     };
@@ -64,6 +64,12 @@ fn select(join: &Join) -> Result<Selected, String> {
     Ok(Selected { video, audio, speaker })
 }
 
+fn recording(join: &Join) -> io::Result<Option<Recording>> {
+    let whole = join.record.as_deref().map(Recording::whole);
+    let times = || join.times.as_deref().map(Recording::of_times);
+    whole.or_else(times).transpose()
+}
+
 fn refuse(reason: &str) -> ExitCode {
     eprintln!("quartet-cli: {reason}");
     ExitCode::from(USAGE)
@@ -80,6 +86,7 @@ fn take_part(join: Join, selected: Selected, recording: Option<Recording>) -> io
             printer,
             recording,
             name: join.name.clone(),
+            view: join.view,
             viewers: HashMap::new(),
             // Nobody asks for them: nothing is kept.
             window: join.stats_every.map(|_| StatsWindow::default()),
@@ -104,6 +111,7 @@ struct Visit {
     printer: Printer,
     recording: Option<Recording>,
     name: String,
+    view: View,
     viewers: HashMap<PeerId, Viewer>,
     window: Option<StatsWindow>,
     joined: bool,
@@ -114,8 +122,11 @@ struct Visit {
 #[derive(Default)]
 struct StatsWindow {
     newest: Stats,
-    encode: Vec<Sum>,
+    /// By the width of the picture.
+    encode: HashMap<u16, Sum>,
     peers: HashMap<PeerId, Sum>,
+    /// How much of each voice was played, and how much of that invented, at the last report.
+    voices: HashMap<PeerId, (Duration, Duration)>,
 }
 
 /// The sum of some rates, and of how many; in which order is the caller's to know.
@@ -242,6 +253,7 @@ impl Visit {
             }
             Event::Connected { peer, local, remote } => Report::Connected { peer, local, remote },
             Event::FirstAudio(peer) => Report::FirstAudio { peer },
+            Event::MachineBusy(busy) => Report::Busy { busy },
             Event::SourceFailed(kind, error) => Report::Error {
                 code: match kind {
                     SourceKind::Camera => "camera_failed",
@@ -277,7 +289,8 @@ impl Visit {
         let mut pictures = None;
         if let Some(recording) = &self.recording {
             match recording.voice(peer) {
-                Ok(tap) => self.engine.send(Command::TapVoice(peer, tap)),
+                Ok(Some(tap)) => self.engine.send(Command::TapVoice(peer, tap)),
+                Ok(None) => {}
                 Err(error) => tracing::error!(%error, "a voice is not recorded"),
             }
             match recording.pictures(peer) {
@@ -285,6 +298,7 @@ impl Visit {
                 Err(error) => tracing::error!(%error, "pictures are not recorded"),
             }
         }
+        self.engine.send(Command::View(TileId::Peer(peer), self.view.height()));
         let viewer = Viewer::start(peer, &self.engine, self.printer.clone(), pictures);
         if let Some(old) = self.viewers.insert(peer, viewer) {
             old.stop();
@@ -299,16 +313,16 @@ impl Visit {
                 peer.video_in = viewer.figures(peer.video_in.kbps);
             }
         }
-        let report = StatsReport::new(usage(), &stats.encode, &stats.peers);
+        let concealed = self.window.as_mut().map(StatsWindow::take_concealed);
+        let report = StatsReport::new(usage(), &stats, &concealed.unwrap_or_default());
         self.printer.print(&Report::Stats(report));
     }
 }
 
 impl StatsWindow {
     fn put(&mut self, stats: Stats) {
-        self.encode.resize_with(self.encode.len().max(stats.encode.len()), Sum::default);
-        for (sum, it) in self.encode.iter_mut().zip(&stats.encode) {
-            sum.add([it.fps, it.kbps, 0.0, 0.0, 0.0]);
+        for it in &stats.encode {
+            self.encode.entry(it.width).or_default().add([it.fps, it.kbps, 0.0, 0.0, 0.0]);
         }
         for it in &stats.peers {
             self.peers.entry(it.peer).or_default().add([
@@ -325,9 +339,13 @@ impl StatsWindow {
     /// The newest totals with the average of the rates; the last ones again when there are none
     /// since.
     fn take(&mut self) -> Stats {
-        for (it, sum) in self.newest.encode.iter_mut().zip(self.encode.drain(..)) {
-            [it.fps, it.kbps, ..] = sum.average();
+        for it in &mut self.newest.encode {
+            if let Some(sum) = self.encode.remove(&it.width) {
+                [it.fps, it.kbps, ..] = sum.average();
+            }
         }
+        // Of those that do not run any more.
+        self.encode.clear();
         for it in &mut self.newest.peers {
             if let Some(sum) = self.peers.remove(&it.peer) {
                 [
@@ -342,6 +360,22 @@ impl StatsWindow {
         // Of those who have left since.
         self.peers.clear();
         self.newest.clone()
+    }
+
+    /// The share of each peer's voice that was invented since the last call, in their order.
+    fn take_concealed(&mut self) -> Vec<f32> {
+        let mut voices = HashMap::new();
+        let shares = self.newest.peers.iter().map(|it| {
+            let now = (it.audio_in.played, it.audio_in.concealed);
+            voices.insert(it.peer, now);
+            let before = self.voices.get(&it.peer).copied().unwrap_or_default();
+            let played = now.0.saturating_sub(before.0).as_secs_f32();
+            let concealed = now.1.saturating_sub(before.1).as_secs_f32();
+            if played > 0.0 { concealed / played } else { 0.0 }
+        });
+        let shares = shares.collect();
+        self.voices = voices;
+        shares
     }
 }
 
@@ -405,7 +439,7 @@ mod tests {
 
     fn stats(fps: f32) -> Stats {
         let encode = EncodeStats { fps, cpu_ms: f64::from(fps), ..EncodeStats::default() };
-        Stats { encode: vec![encode], peers: Vec::new() }
+        Stats { encode: vec![encode], ..Stats::default() }
     }
 
     #[test]

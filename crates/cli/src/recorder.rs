@@ -1,9 +1,10 @@
 //! Writes a call to a folder: PEER.y4m, PEER.csv and PEER.wav of everybody, self.csv of the own
-//! source.
+//! source; or the two kinds of .csv alone.
 //!
 //! The lines of PEER.csv belong to the pictures of PEER.y4m: its index there, and when it was ready
-//! to show, in microseconds of Unix time. Those of self.csv: the source's own index of the picture,
-//! and when it was captured. Files are written by threads of their own; a disk that is too slow
+//! to show, in microseconds of Unix time. Without pictures it is the number that the test pattern
+//! writes into each (nothing, where there is none), the time, the width and the height. Those of
+//! self.csv: the source's own index of the picture, and when it was captured. Files are written by threads of their own; a disk that is too slow
 //! costs pictures of the recording, never of the call.
 
 use std::{
@@ -20,7 +21,7 @@ use std::{
 
 use parking_lot::Mutex;
 use quartet_engine::{CaptureTap, VoiceTap};
-use quartet_media::{I420Frame, PcmFrame, WavWriter, Y4mWriter};
+use quartet_media::{I420Frame, PcmFrame, TestPattern, WavWriter, Y4mWriter};
 use quartet_proto::PeerId;
 
 /// What the header of a .y4m file says; the true times are in the .csv.
@@ -30,17 +31,40 @@ const QUEUE: usize = 30;
 
 /// The folder of a recording.
 #[derive(Debug)]
-pub(crate) struct Recording(PathBuf);
+pub(crate) struct Recording {
+    folder: PathBuf,
+    /// No pictures and no voices, only when pictures came.
+    times_only: bool,
+}
 
 impl Recording {
-    /// Makes the folder if it is not there.
-    pub(crate) fn new(folder: &Path) -> io::Result<Self> {
+    /// Of everything. Makes the folder if it is not there.
+    pub(crate) fn whole(folder: &Path) -> io::Result<Self> {
+        Self::new(folder, false)
+    }
+
+    /// Of the times of the pictures. Makes the folder if it is not there.
+    pub(crate) fn of_times(folder: &Path) -> io::Result<Self> {
+        Self::new(folder, true)
+    }
+
+    fn new(folder: &Path, times_only: bool) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        Ok(Self(folder.to_owned()))
+        Ok(Self { folder: folder.to_owned(), times_only })
     }
 
     pub(crate) fn pictures(&self, peer: PeerId) -> io::Result<PictureRecorder> {
-        let mut video = Y4mWriter::create(self.0.join(format!("{peer}.y4m")), NOMINAL_FPS)?;
+        if self.times_only {
+            let mut times = self.csv(&peer.to_string())?;
+            let write = move |(picture, ready_at): (I420Frame, SystemTime)| {
+                let number = TestPattern::read_index(&picture).map(|it| it.to_string());
+                let (width, height) = (picture.width(), picture.height());
+                let at = unix_micros(ready_at);
+                writeln!(times, "{},{at},{width},{height}", number.unwrap_or_default())
+            };
+            return Writer::start(write).map(PictureRecorder);
+        }
+        let mut video = Y4mWriter::create(self.folder.join(format!("{peer}.y4m")), NOMINAL_FPS)?;
         let mut times = self.csv(&peer.to_string())?;
         let mut index = 0_u64;
         let write = move |(picture, ready_at): (I420Frame, SystemTime)| {
@@ -52,17 +76,20 @@ impl Recording {
         Writer::start(write).map(PictureRecorder)
     }
 
-    pub(crate) fn voice(&self, peer: PeerId) -> io::Result<Arc<VoiceRecorder>> {
-        let file = WavWriter::create(&self.0.join(format!("{peer}.wav")))?;
-        Ok(Arc::new(VoiceRecorder(Mutex::new(file))))
+    pub(crate) fn voice(&self, peer: PeerId) -> io::Result<Option<Arc<VoiceRecorder>>> {
+        if self.times_only {
+            return Ok(None);
+        }
+        let file = WavWriter::create(&self.folder.join(format!("{peer}.wav")))?;
+        Ok(Some(Arc::new(VoiceRecorder(Mutex::new(file)))))
     }
 
     fn csv(&self, name: &str) -> io::Result<BufWriter<File>> {
-        File::create(self.0.join(format!("{name}.csv"))).map(BufWriter::new)
+        File::create(self.folder.join(format!("{name}.csv"))).map(BufWriter::new)
     }
 }
 
-/// PEER.y4m and PEER.csv; written to the end when dropped.
+/// PEER.csv, and PEER.y4m if wanted; written to the end when dropped.
 #[derive(Debug)]
 pub(crate) struct PictureRecorder(Writer<(I420Frame, SystemTime)>);
 

@@ -2,11 +2,12 @@
 
 use std::{
     io::{self, Write as _},
+    iter,
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use quartet_engine::{EncodeStats, PeerStats};
+use quartet_engine::{Limit, PeerStats, Stats};
 use quartet_proto::PeerId;
 use serde::Serialize;
 
@@ -43,6 +44,8 @@ pub(crate) enum Report {
     FirstVideo { peer: PeerId },
     /// connecting, connected, reconnecting, failed.
     State { peer: PeerId, state: &'static str },
+    /// This machine does not keep up, so that pictures are smaller for now; or it does again.
+    Busy { busy: bool },
     /// Figures.
     Stats(StatsReport),
     /// Something was refused or failed.
@@ -56,6 +59,10 @@ pub(crate) enum Report {
 pub(crate) struct StatsReport {
     #[serde(flatten)]
     usage: Usage,
+    busy: bool,
+    encoder_load: f64,
+    encoder_cpu_ms: f64,
+    fell_out: u64,
     encode: Vec<Encode>,
     peers: Vec<Peer>,
 }
@@ -66,6 +73,7 @@ struct Encode {
     height: u16,
     fps: f64,
     kbps: f64,
+    target_kbps: f64,
     cpu_ms: f64,
 }
 
@@ -73,6 +81,8 @@ struct Encode {
 struct Peer {
     peer: PeerId,
     rtt_ms: Option<f64>,
+    estimate_kbps: Option<f64>,
+    loss: f64,
     video_in: VideoIn,
     video_out: VideoOut,
     audio_in: AudioIn,
@@ -88,6 +98,7 @@ struct VideoIn {
     frames: u64,
     freezes: u64,
     freeze_ms: f64,
+    longest_freeze_ms: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -97,6 +108,7 @@ struct VideoOut {
     fps: f64,
     kbps: f64,
     target_kbps: f64,
+    limited_by: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -105,6 +117,7 @@ struct AudioIn {
     packets: u64,
     lost: u64,
     concealed_ratio: f64,
+    concealed_window: f64,
     delay_ms: f64,
 }
 
@@ -115,24 +128,39 @@ struct AudioOut {
 }
 
 impl StatsReport {
-    pub(crate) fn new(usage: Usage, encode: &[EncodeStats], peers: &[PeerStats]) -> Self {
-        let encode = encode.iter().map(|it| Encode {
+    /// `concealed` is the share of each peer's voice, in the order of the peers, that was invented
+    /// since the last report.
+    pub(crate) fn new(usage: Usage, stats: &Stats, concealed: &[f32]) -> Self {
+        let encode = stats.encode.iter().map(|it| Encode {
             width: it.width,
             height: it.height,
             fps: rounded(it.fps.into()),
             kbps: rounded(it.kbps.into()),
+            target_kbps: rounded(it.target_kbps.into()),
             cpu_ms: rounded(it.cpu_ms),
         });
-        Self { usage, encode: encode.collect(), peers: peers.iter().map(Peer::from).collect() }
+        let concealed = concealed.iter().copied().chain(iter::repeat(0.0));
+        Self {
+            usage,
+            busy: stats.busy,
+            encoder_load: rounded(stats.encoder_load.into()),
+            encoder_cpu_ms: rounded(stats.encoder_cpu_ms),
+            fell_out: stats.fell_out,
+            encode: encode.collect(),
+            peers: stats.peers.iter().zip(concealed).map(Peer::new).collect(),
+        }
     }
 }
 
-impl From<&PeerStats> for Peer {
-    fn from(stats: &PeerStats) -> Self {
-        let PeerStats { peer, rtt, video_in, video_out, audio_in, audio_out } = stats;
+impl Peer {
+    fn new((stats, concealed): (&PeerStats, f32)) -> Self {
+        let PeerStats { peer, rtt, estimate_kbps, loss, .. } = stats;
+        let PeerStats { video_in, video_out, audio_in, audio_out, .. } = stats;
         Self {
             peer: *peer,
             rtt_ms: rtt.map(milliseconds),
+            estimate_kbps: estimate_kbps.map(|kbps| rounded(kbps.into())),
+            loss: rounded((*loss).into()),
             video_in: VideoIn {
                 width: video_in.width,
                 height: video_in.height,
@@ -141,6 +169,7 @@ impl From<&PeerStats> for Peer {
                 frames: video_in.frames,
                 freezes: video_in.freezes,
                 freeze_ms: milliseconds(video_in.frozen),
+                longest_freeze_ms: milliseconds(video_in.longest_freeze),
             },
             video_out: VideoOut {
                 width: video_out.width,
@@ -148,12 +177,14 @@ impl From<&PeerStats> for Peer {
                 fps: rounded(video_out.fps.into()),
                 kbps: rounded(video_out.kbps.into()),
                 target_kbps: rounded(video_out.target_kbps.into()),
+                limited_by: limit(video_out.limited_by),
             },
             audio_in: AudioIn {
                 kbps: rounded(audio_in.kbps.into()),
                 packets: audio_in.packets,
                 lost: audio_in.lost,
                 concealed_ratio: rounded(audio_in.concealed_ratio.into()),
+                concealed_window: rounded(concealed.into()),
                 delay_ms: milliseconds(audio_in.delay),
             },
             audio_out: AudioOut {
@@ -213,6 +244,15 @@ impl Printed {
     }
 }
 
+fn limit(limit: Limit) -> &'static str {
+    match limit {
+        Limit::None => "none",
+        Limit::Bandwidth => "bandwidth",
+        Limit::Cpu => "cpu",
+        Limit::View => "view",
+    }
+}
+
 fn milliseconds(time: Duration) -> f64 {
     rounded(time.as_secs_f64() * 1000.0)
 }
@@ -224,6 +264,8 @@ fn rounded(value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use quartet_engine::EncodeStats;
+
     use super::*;
 
     #[test]
@@ -242,25 +284,37 @@ mod tests {
         let peer = PeerStats {
             peer: PeerId::from_u64(1),
             rtt: Some(Duration::from_micros(1500)),
+            estimate_kbps: Some(300.0),
+            loss: 0.25,
             video_in: quartet_engine::VideoInStats { fps: 29.970_001, ..Default::default() },
             video_out: Default::default(),
             audio_in: Default::default(),
             audio_out: Default::default(),
         };
         let usage = Usage { cpu_s: Some(0.5), rss_mb: Some(20.0), threads: None };
-        let report = Report::Stats(StatsReport::new(usage, &[EncodeStats::default()], &[peer]));
+        let stats = Stats {
+            encode: vec![EncodeStats::default()],
+            encoder_load: 0.5,
+            encoder_cpu_ms: 4.0,
+            fell_out: 3,
+            busy: true,
+            peers: vec![peer],
+        };
+        let report = Report::Stats(StatsReport::new(usage, &stats, &[0.125]));
         let line = serde_json::to_value(Line { t: 2.0, report: &report }).unwrap();
         let expected = serde_json::json!({
             "t": 2.0, "event": "stats", "cpu_s": 0.5, "rss_mb": 20.0, "threads": null,
-            "encode": [{ "width": 0, "height": 0, "fps": 0.0, "kbps": 0.0, "cpu_ms": 0.0 }],
+            "busy": true, "encoder_load": 0.5, "encoder_cpu_ms": 4.0, "fell_out": 3,
+            "encode": [{ "width": 0, "height": 0, "fps": 0.0, "kbps": 0.0, "target_kbps": 0.0,
+                         "cpu_ms": 0.0 }],
             "peers": [{
-                "peer": "0000000000000001", "rtt_ms": 1.5,
+                "peer": "0000000000000001", "rtt_ms": 1.5, "estimate_kbps": 300.0, "loss": 0.25,
                 "video_in": { "width": 0, "height": 0, "fps": 29.97, "kbps": 0.0, "frames": 0,
-                              "freezes": 0, "freeze_ms": 0.0 },
+                              "freezes": 0, "freeze_ms": 0.0, "longest_freeze_ms": 0.0 },
                 "video_out": { "width": 0, "height": 0, "fps": 0.0, "kbps": 0.0,
-                               "target_kbps": 0.0 },
+                               "target_kbps": 0.0, "limited_by": "none" },
                 "audio_in": { "kbps": 0.0, "packets": 0, "lost": 0, "concealed_ratio": 0.0,
-                              "delay_ms": 0.0 },
+                              "concealed_window": 0.125, "delay_ms": 0.0 },
                 "audio_out": { "kbps": 0.0, "packets": 0 }
             }]
         });

@@ -120,6 +120,7 @@ impl Viewer {
             frames: totals.frames,
             freezes: totals.freezes,
             frozen: totals.frozen,
+            longest_freeze: totals.longest,
         }
     }
 }

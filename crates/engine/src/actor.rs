@@ -7,6 +7,7 @@
 
 mod call;
 mod links;
+mod planning;
 mod sources;
 
 use std::{
@@ -31,6 +32,7 @@ use crate::{
 };
 
 use call::Call;
+use planning::Planning;
 use sources::Sources;
 
 /// Messages of a server that wait for the actor; the socket, and so the server, waits when it is
@@ -65,6 +67,7 @@ pub(crate) struct Actor {
     levels_at: Instant,
     stats_at: Instant,
     network: Network,
+    planning: Planning,
 }
 
 impl Actor {
@@ -94,6 +97,7 @@ impl Actor {
             levels_at: now,
             stats_at: now,
             network: Network::default(),
+            planning: Planning::default(),
         }
     }
 
@@ -134,7 +138,7 @@ impl Actor {
             Input::Device(kind, generation, news) => self.device_news(kind, generation, news),
             Input::FirstAudio(peer) => self.say_of(peer, Event::FirstAudio),
             Input::FirstVideo(peer) => self.say_of(peer, Event::FirstVideo),
-            Input::KeyFrameWanted => self.request_key_frame(),
+            Input::KeyFrameWanted(rung) => self.request_key_frame(rung),
         }
         self.settle();
     }
@@ -166,12 +170,10 @@ impl Actor {
             }
             Command::Attach(TileId::Own, sink) => {
                 self.fan_out.own_tile.attach(sink);
-                self.request_key_frame();
             }
             Command::Detach(TileId::Own) => self.fan_out.own_tile.detach(),
             Command::Refresh(TileId::Own) => {
                 self.fan_out.own_tile.refresh();
-                self.request_key_frame();
             }
             Command::Attach(TileId::Peer(peer), sink) => {
                 if let Some(intake) = self.intake(peer) {
@@ -190,6 +192,7 @@ impl Actor {
                     intake.request_key_frame();
                 }
             }
+            Command::View(tile, height) => self.view(tile, height),
             Command::TapVoice(peer, tap) => {
                 if let Some(intake) = self.intake(peer) {
                     intake.tap(tap);
@@ -207,6 +210,7 @@ impl Actor {
         self.carry_out();
         // The call may have ended.
         self.settle_sources();
+        self.plan();
     }
 
     fn task_ended(&mut self, task: TaskId) {
@@ -266,11 +270,17 @@ impl Actor {
     }
 
     fn say_stats(&mut self, now: Instant) {
-        self.encoding.update(now, self.sources.encoder_stats().as_ref());
-        let encode = self.encoding.figures();
-        let peers = self.call.as_ref().map(Call::figures).unwrap_or_default();
-        let encode = if encode.width > 0 { vec![encode] } else { Vec::new() };
-        self.events.send(Event::Stats(Stats { encode, peers }));
+        let encoder = self.sources.encoder_stats();
+        self.encoding.update(now, encoder.as_ref(), self.planning.encodings());
+        let encoder = encoder.unwrap_or_default();
+        self.events.send(Event::Stats(Stats {
+            encode: self.encoding.figures(),
+            encoder_load: encoder.load,
+            encoder_cpu_ms: encoder.cpu.as_secs_f64() * 1000.0,
+            fell_out: encoder.fell_out,
+            busy: false,
+            peers: self.call.as_ref().map(Call::figures).unwrap_or_default(),
+        }));
     }
 
     fn watch_news(&mut self, generation: Generation, news: WatchNews) {

@@ -16,6 +16,10 @@ pub enum TileId {
     Peer(PeerId),
 }
 
+/// The height of a picture that nobody has said anything of with [`Command::View`], in pixels of
+/// the screen: whoever only takes pictures, a recorder say, wants them good.
+pub const DEFAULT_VIEW: u16 = 720;
+
 /// Takes the pictures of a tile, on whatever thread makes them: may neither block nor take long.
 ///
 /// Returns false when it has no room: the engine then gives it nothing until [`Command::Refresh`],
@@ -89,6 +93,10 @@ pub enum Command {
     Detach(TileId),
     /// The viewer of a tile has lost its way: begin again with a key frame.
     Refresh(TileId),
+    /// A tile's whole picture is now so high, in pixels of the screen; 0 while nobody can see it.
+    /// Its sender is told, who then sends no more than that; before anything is said,
+    /// [`crate::DEFAULT_VIEW`]. Of the own tile it counts while a sink is attached.
+    View(TileId, u16),
     /// Give somebody's voice to this as well, for a recording, until that person is gone.
     TapVoice(PeerId, Arc<dyn VoiceTap>),
     /// Give the own pictures to this as well, for a recording; `None` ends it.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub use quartet_core::session::Connection;
+pub use quartet_core::{layers::Limit, session::Connection};
 use quartet_media::DeviceError;
 use quartet_proto::{ErrorCode, MediaState, PeerId, PeerInfo};
 
@@ -101,6 +101,9 @@ pub enum Event {
     SourceFailed(SourceKind, DeviceError),
     /// A device works (again).
     SourceRunning(SourceKind),
+    /// The machine does not keep up with encoding or decoding: pictures are smaller for now (true),
+    /// or no longer (false).
+    MachineBusy(bool),
     /// Loudness, 0..=1, ten times a second: the own voice and everybody's.
     Levels {
         /// Before muting, so that one can be told that one speaks muted.
@@ -124,6 +127,8 @@ pub enum Event {
 /// One running encoder, over the time since the last report.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct EncodeStats {
+    /// What it aims at, kilobits a second.
+    pub target_kbps: f32,
     /// Pixels.
     pub width: u16,
     /// Pixels.
@@ -132,7 +137,7 @@ pub struct EncodeStats {
     pub fps: f32,
     /// Kilobits a second.
     pub kbps: f32,
-    /// CPU time of the encoder thread, in milliseconds, since the engine started.
+    /// CPU time of the encoder thread for this encoding, in milliseconds, since the engine started.
     pub cpu_ms: f64,
 }
 
@@ -154,6 +159,8 @@ pub struct VideoInStats {
     pub freezes: u64,
     /// Time frozen since the call began.
     pub frozen: Duration,
+    /// The longest freeze since the call began.
+    pub longest_freeze: Duration,
 }
 
 /// Pictures to somebody.
@@ -169,6 +176,8 @@ pub struct VideoOutStats {
     pub kbps: f32,
     /// What the encoder aims at.
     pub target_kbps: f32,
+    /// Why no more is sent.
+    pub limited_by: Limit,
 }
 
 /// A voice from somebody.
@@ -182,6 +191,10 @@ pub struct AudioInStats {
     pub lost: u64,
     /// Share of the played time that was invented, 0..=1, since the call began.
     pub concealed_ratio: f32,
+    /// Time played since the call began…
+    pub played: Duration,
+    /// …and how much of it was invented.
+    pub concealed: Duration,
     /// How long a packet waits before it is played, now.
     pub delay: Duration,
 }
@@ -202,6 +215,10 @@ pub struct PeerStats {
     pub peer: PeerId,
     /// Round trip of the path.
     pub rtt: Option<Duration>,
+    /// What the path to there carries, kilobits a second, once that is known.
+    pub estimate_kbps: Option<f32>,
+    /// Share of the packets to there that did not arrive, 0..=1, lately.
+    pub loss: f32,
     /// Pictures from there.
     pub video_in: VideoInStats,
     /// Pictures to there.
@@ -215,8 +232,16 @@ pub struct PeerStats {
 /// The figures of the call.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Stats {
-    /// The running encoders.
+    /// The running encoders, the smallest picture first.
     pub encode: Vec<EncodeStats>,
+    /// Share of the time between two pictures that the encoder's thread works, 0 and up.
+    pub encoder_load: f32,
+    /// CPU time of the encoder's thread, in milliseconds, since the camera was opened.
+    pub encoder_cpu_ms: f64,
+    /// Pictures of the camera that the encoder was too slow for, since it was opened.
+    pub fell_out: u64,
+    /// The machine does not keep up: pictures are smaller for now.
+    pub busy: bool,
     /// The connections.
     pub peers: Vec<PeerStats>,
 }

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use quartet_media::{Rung, VideoStats};
+use quartet_core::{LinkEstimate, Rung, layers::Encoding};
+use quartet_media::{RungStats, VideoStats};
 use quartet_proto::PeerId;
 use quartet_rtc::LinkStats;
 
 use crate::{
-    AudioInStats, AudioOutStats, EncodeStats, PeerStats, VideoInStats, VideoOutStats,
+    AudioInStats, AudioOutStats, EncodeStats, Limit, PeerStats, VideoInStats, VideoOutStats,
     intake::IntakeFigures,
 };
 
@@ -29,6 +30,15 @@ impl Counter {
         self.total += added;
         added
     }
+}
+
+/// What is sent to a peer, as it was planned.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sending {
+    pub(crate) width: u16,
+    pub(crate) height: u16,
+    pub(crate) target_bps: u32,
+    pub(crate) limited_by: Limit,
 }
 
 /// The figures of one peer.
@@ -56,6 +66,8 @@ impl PeerMeter {
             figures: PeerStats {
                 peer,
                 rtt: None,
+                estimate_kbps: None,
+                loss: 0.0,
                 video_in: VideoInStats::default(),
                 video_out: VideoOutStats::default(),
                 audio_in: AudioInStats::default(),
@@ -83,7 +95,7 @@ impl PeerMeter {
     /// The peer is not connected: nothing flows, the totals stay.
     pub(crate) fn idle(&mut self) {
         let figures = &mut self.figures;
-        figures.rtt = None;
+        (figures.rtt, figures.estimate_kbps, figures.loss) = (None, None, 0.0);
         (figures.video_in.fps, figures.video_in.kbps) = (0.0, 0.0);
         (figures.video_out.fps, figures.video_out.kbps) = (0.0, 0.0);
         (figures.audio_in.kbps, figures.audio_out.kbps) = (0.0, 0.0);
@@ -95,8 +107,8 @@ impl PeerMeter {
         now: Instant,
         link: &LinkStats,
         intake: &IntakeFigures,
-        encoder: &EncodeStats,
-        rung: &Rung,
+        sending: &Sending,
+        estimate: Option<&LinkEstimate>,
     ) {
         let over = now.saturating_duration_since(self.measured_at);
         if over < SHORTEST_RATE {
@@ -113,9 +125,11 @@ impl PeerMeter {
         self.voice_concealed.update(micros(voice.concealed));
         self.voice_played.update(micros(voice.played));
         self.voice_out_packets.update(link.voice_out.packets);
-        let sends_pictures = encoder.width > 0;
 
-        self.figures.rtt = link.rtt;
+        // The controller's is of the media itself; the path's own, of a check every few seconds.
+        self.figures.rtt = estimate.and_then(|it| it.rtt).or(link.rtt);
+        self.figures.estimate_kbps = estimate.map(|it| it.bitrate_bps as f32 / 1000.0);
+        self.figures.loss = estimate.map_or(0.0, |it| it.loss);
         self.figures.video_in = VideoInStats {
             width: intake.width,
             height: intake.height,
@@ -124,19 +138,23 @@ impl PeerMeter {
             frames: intake.pictures.frames,
             freezes: intake.pictures.freezes,
             frozen: intake.pictures.frozen,
+            longest_freeze: intake.pictures.longest,
         };
         self.figures.video_out = VideoOutStats {
-            width: encoder.width,
-            height: encoder.height,
+            width: sending.width,
+            height: sending.height,
             fps: per_second(self.video_out_frames.update(link.video_out.frames)),
             kbps: kbps(self.video_out_bytes.update(link.video_out.bytes)),
-            target_kbps: if sends_pictures { rung.bitrate_bps as f32 / 1000.0 } else { 0.0 },
+            target_kbps: sending.target_bps as f32 / 1000.0,
+            limited_by: sending.limited_by,
         };
         self.figures.audio_in = AudioInStats {
             kbps: kbps(self.voice_in_bytes.update(link.voice_in.bytes)),
             packets: self.voice_in_packets.total,
             lost: self.voice_in_lost.total,
             concealed_ratio: ratio(self.voice_concealed.total, self.voice_played.total),
+            played: Duration::from_micros(self.voice_played.total),
+            concealed: Duration::from_micros(self.voice_concealed.total),
             delay: voice.delay,
         };
         self.figures.audio_out = AudioOutStats {
@@ -146,10 +164,15 @@ impl PeerMeter {
     }
 }
 
-/// The figures of the encoder, over however many runs of the camera.
+/// The figures of the encoders, over however many runs of the camera.
 #[derive(Debug)]
 pub(crate) struct EncodeMeter {
     measured_at: Instant,
+    rungs: [RungMeter; Rung::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct RungMeter {
     figures: EncodeStats,
     frames: Counter,
     bytes: Counter,
@@ -158,37 +181,50 @@ pub(crate) struct EncodeMeter {
 
 impl EncodeMeter {
     pub(crate) fn new(now: Instant) -> Self {
-        Self {
-            measured_at: now,
-            figures: EncodeStats::default(),
-            frames: Counter::default(),
-            bytes: Counter::default(),
-            cpu_us: Counter::default(),
-        }
+        Self { measured_at: now, rungs: Default::default() }
     }
 
-    /// As of the last [`Self::update`].
-    pub(crate) fn figures(&self) -> EncodeStats {
-        self.figures
+    /// Of the running encodings, as of the last [`Self::update`].
+    pub(crate) fn figures(&self) -> Vec<EncodeStats> {
+        let running = self.rungs.iter().map(|rung| rung.figures).filter(|it| it.width > 0);
+        running.collect()
     }
 
-    /// Takes the counters as they are now; `None` while nothing is encoded.
-    pub(crate) fn update(&mut self, now: Instant, pipeline: Option<&VideoStats>) {
+    /// Takes the counters as they are now; `None` while there is no camera.
+    pub(crate) fn update(
+        &mut self,
+        now: Instant,
+        pipeline: Option<&VideoStats>,
+        encodings: &[Encoding],
+    ) {
         let seconds = now.saturating_duration_since(self.measured_at).as_secs_f32();
         self.measured_at = now;
-        let Some(pipeline) = pipeline else {
-            self.figures = EncodeStats { cpu_ms: self.figures.cpu_ms, ..EncodeStats::default() };
+        for (rung, meter) in Rung::ALL.into_iter().zip(&mut self.rungs) {
+            let target = encodings.iter().find(|it| it.rung == rung).map(|it| it.bitrate_bps);
+            meter.update(seconds, pipeline.map(|it| &it.rungs[rung as usize]), target);
+        }
+    }
+}
+
+impl RungMeter {
+    fn update(&mut self, seconds: f32, counters: Option<&RungStats>, target_bps: Option<u32>) {
+        let cpu_ms = |cpu: &Counter| cpu.total as f64 / 1000.0;
+        let Some(counters) = counters else {
+            self.figures = EncodeStats { cpu_ms: cpu_ms(&self.cpu_us), ..EncodeStats::default() };
             return;
         };
-        self.cpu_us.update(micros(pipeline.cpu));
-        let frames = self.frames.update(pipeline.frames);
-        let bytes = self.bytes.update(pipeline.bytes);
+        self.cpu_us.update(micros(counters.cpu));
+        let frames = self.frames.update(counters.frames);
+        let bytes = self.bytes.update(counters.bytes);
+        let (width, height) =
+            if counters.active { (counters.width, counters.height) } else { (0, 0) };
         self.figures = EncodeStats {
-            width: pipeline.width,
-            height: pipeline.height,
+            width,
+            height,
             fps: if seconds > 0.0 { frames as f32 / seconds } else { 0.0 },
             kbps: if seconds > 0.0 { bytes as f32 * 8.0 / 1000.0 / seconds } else { 0.0 },
-            cpu_ms: self.cpu_us.total as f64 / 1000.0,
+            target_kbps: target_bps.unwrap_or(0) as f32 / 1000.0,
+            cpu_ms: cpu_ms(&self.cpu_us),
         };
     }
 }

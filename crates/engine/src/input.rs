@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quartet_core::LinkEvent;
+use quartet_core::{LinkEvent, Rung};
 use quartet_media::DeviceError;
 use quartet_proto::{PeerId, PeerInfo, ServerMessage};
 use quartet_rtc::{Link, LinkStats};
@@ -31,8 +31,8 @@ pub(crate) enum Input {
     FirstAudio(PeerId),
     /// From a link: the first picture of a peer.
     FirstVideo(PeerId),
-    /// From the encoder's thread: the own tile waits for a key frame.
-    KeyFrameWanted,
+    /// From the encoder's thread: somebody needs a key frame of this encoding.
+    KeyFrameWanted(Rung),
 }
 
 /// What the signalling socket says; its end is the end of its task.

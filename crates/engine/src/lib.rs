@@ -30,11 +30,13 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use command::{CaptureTap, Command, JoinRequest, Selected, TileId, TileSink, VoiceTap};
+pub use command::{
+    CaptureTap, Command, DEFAULT_VIEW, JoinRequest, Selected, TileId, TileSink, VoiceTap,
+};
 pub use config::EngineConfig;
 pub use event::{
-    AudioInStats, AudioOutStats, Connection, EncodeStats, EndReason, Event, FailureCode, PeerStats,
-    SourceKind, Stats, VideoInStats, VideoOutStats,
+    AudioInStats, AudioOutStats, Connection, EncodeStats, EndReason, Event, FailureCode, Limit,
+    PeerStats, SourceKind, Stats, VideoInStats, VideoOutStats,
 };
 pub use event_queue::EventReceiver;
 pub use quartet_rtc::{IceConfig, IcePolicy};

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Actor, links::Peer};
 use crate::{
-    EndReason, Event, FailureCode, JoinRequest, PeerStats,
+    DEFAULT_VIEW, EndReason, Event, FailureCode, JoinRequest, PeerStats,
     figures::PeerMeter,
     input::{Generation, SocketNews},
     intake::Intake,
@@ -261,6 +261,9 @@ impl Actor {
             intake: Arc::new(Intake::new(peer, inputs)),
             link: None,
             meter: PeerMeter::new(peer, Instant::now()),
+            view: DEFAULT_VIEW,
+            shows: None,
+            estimate: None,
         };
         match &mut self.call {
             Some(call) => Arc::clone(&call.peers.entry(peer).or_insert_with(new).intake),

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Instant};
 
-use quartet_core::{LinkAction, LinkEvent, LinkState, session::Input as SessionInput};
+use quartet_core::{
+    LinkAction, LinkEstimate, LinkEvent, LinkState, Rung, session::Input as SessionInput,
+};
 use quartet_proto::{Epoch, IceServer, PeerId};
 use quartet_rtc::{Link, LinkConfig, LinkRole, LinkStats};
 use tokio_util::sync::CancellationToken;
@@ -31,6 +33,12 @@ pub(super) struct Peer {
     pub(super) intake: Arc<Intake>,
     pub(super) link: Option<LinkHandle>,
     pub(super) meter: PeerMeter,
+    /// How high its picture is shown here, in pixels of the screen.
+    pub(super) view: u16,
+    /// How high it shows the own picture, once it has said so.
+    pub(super) shows: Option<u16>,
+    /// What the path to it carries, once that is known.
+    pub(super) estimate: Option<LinkEstimate>,
 }
 
 #[derive(Debug)]
@@ -50,10 +58,22 @@ enum Opening {
     Open(Arc<Link>),
 }
 
+impl Peer {
+    /// The present link, once it is open.
+    pub(super) fn open_link(&self) -> Option<&Arc<Link>> {
+        match &self.link.as_ref()?.state {
+            Opening::Open(link) => Some(link),
+            Opening::Waiting(_) => None,
+        }
+    }
+}
+
 impl Actor {
     pub(super) fn link_news(&mut self, peer: PeerId, generation: Generation, news: LinkNews) {
+        let sending = self.sending(peer);
         let known = self.call.as_mut().and_then(|call| call.peers.get_mut(&peer));
-        let Some(Peer { intake, link: Some(link), meter }) = known else { return };
+        let Some(known) = known else { return };
+        let Peer { intake, link: Some(link), meter, .. } = known else { return };
         if link.generation != generation {
             return;
         }
@@ -65,22 +85,26 @@ impl Actor {
                 if let Opening::Waiting(actions) = std::mem::replace(&mut link.state, open) {
                     actions.into_iter().for_each(|action| opened.act(action));
                 }
+                // Each connection begins with a complete state.
+                known.say_view();
             }
-            LinkNews::Event(LinkEvent::KeyFrameWanted) => self.request_key_frame(),
+            LinkNews::Event(LinkEvent::KeyFrameWanted) => self.request_key_frame(Rung::P360),
+            LinkNews::Event(LinkEvent::Said(message)) => self.heard(peer, &message),
+            LinkNews::Event(LinkEvent::Estimate(estimate)) => self.estimated(peer, estimate),
             LinkNews::Event(event) => {
                 if let (LinkEvent::State(LinkState::Connected), Opening::Open(open)) =
                     (&event, &link.state)
                 {
                     link.path_wanted = true;
                     self.fan_out.add(peer, open);
-                    self.request_key_frame();
+                    self.request_key_frame(Rung::P360);
                 }
                 self.tell_session(SessionInput::Link { peer, epoch, event });
             }
             LinkNews::Stats(stats) => {
-                let encoder = self.encoding.figures();
-                let rung = &self.config.encoding;
-                meter.update(Instant::now(), &stats, &intake.figures(), &encoder, rung);
+                let now = Instant::now();
+                let estimate = known.estimate.as_ref();
+                meter.update(now, &stats, &intake.figures(), &sending, estimate);
                 if link.path_wanted
                     && let LinkStats {
                         local_candidate: Some(local),
@@ -182,6 +206,7 @@ impl Actor {
             link.cancel.cancel();
             known.intake.end();
             known.meter.idle();
+            (known.shows, known.estimate) = (None, None);
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::{fmt, sync::Arc, time::Instant};
 
 use parking_lot::Mutex;
-use quartet_core::session::Input as SessionInput;
+use quartet_core::{Rung, session::Input as SessionInput};
 use quartet_media::{
     AudioInput, AudioOutput, DeviceError, Ended, Speaker, VideoCallbacks, VideoInput,
     VideoPipeline, VideoStats, VoiceCallbacks, VoiceSender,
@@ -99,6 +99,10 @@ impl Sources {
         self.microphone.running().map_or(0.0, VoiceSender::level)
     }
 
+    pub(super) fn camera(&self) -> Option<&VideoPipeline> {
+        self.camera.running()
+    }
+
     pub(super) fn encoder_stats(&self) -> Option<VideoStats> {
         self.camera.running().map(VideoPipeline::stats)
     }
@@ -127,9 +131,9 @@ impl Actor {
     }
 
     /// Everybody who waits for a key frame gets the same one: the pipeline limits their number.
-    pub(super) fn request_key_frame(&self) {
+    pub(super) fn request_key_frame(&self, rung: Rung) {
         if let Some(camera) = self.sources.camera.running() {
-            camera.request_key_frame();
+            camera.request_key_frame(rung);
         }
     }
 
@@ -211,8 +215,8 @@ impl Actor {
         if let Some(input) = sources.camera.startable(wanted) {
             let generation = self.next_generation();
             let callbacks = self.video_callbacks(generation);
-            let camera = VideoPipeline::start(Arc::clone(&input), self.config.encoding, callbacks);
-            self.encoding.update(Instant::now(), None);
+            let camera = VideoPipeline::start(Arc::clone(&input), callbacks);
+            self.encoding.update(Instant::now(), None, &[]);
             self.sources.camera.started(input, camera, generation);
         }
     }
@@ -223,10 +227,10 @@ impl Actor {
         let tap = Arc::clone(&self.sources.capture_tap);
         let mut running = Announcement::new(SourceKind::Camera, generation, self.inputs.clone());
         VideoCallbacks {
-            encoded: Box::new(move |frame| {
+            encoded: Box::new(move |rung, frame| {
                 if fan_out.picture(&frame) {
                     // Full is fine: the next picture asks again.
-                    let _ = inputs.try_send(Input::KeyFrameWanted);
+                    let _ = inputs.try_send(Input::KeyFrameWanted(rung));
                 }
             }),
             captured: Box::new(move |frame| {
