@@ -1,7 +1,16 @@
 //! Which encodings of the own picture run, and which of them each peer gets.
 //!
 //! The picture is encoded in up to three sizes ([`Rung`]), each in two temporal layers, and each
-//! once for everybody.
+//! once for everybody. [`LayerPlan`] decides which of them run at which bitrate and who gets what,
+//! [`LayerSelector`] lets that through to one peer as a stream that can always be decoded, and
+//! [`CpuPolicy`] takes the largest size away where the machine is too slow for it. All three are
+//! pure.
+
+mod cpu_policy;
+mod selector;
+
+pub use cpu_policy::{CpuPolicy, Load};
+pub use selector::LayerSelector;
 
 use crate::Rung;
 
