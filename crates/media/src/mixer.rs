@@ -4,10 +4,15 @@
 //! jitter buffers and decoders run. The two meet only in each voice's inbox, whose lock is held
 //! for the time it takes to move packets.
 
-use std::{collections::VecDeque, fmt, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use parking_lot::Mutex;
-use quartet_core::{RtpPacket, VoiceBuffer, VoiceStats};
+use quartet_core::{RtpPacket, VoiceBuffer, VoicePlayout, VoiceStats};
 use quartet_proto::PeerId;
 
 use crate::{OpusDecoder, OpusError, PcmFrame, Reference, level::Level};
@@ -36,9 +41,16 @@ struct Voice {
     peer: PeerId,
     inbox: Mutex<VecDeque<(Instant, RtpPacket)>>,
     buffer: Mutex<VoiceBuffer<OpusDecoder>>,
-    stats: Mutex<VoiceStats>,
+    told: Mutex<Told>,
     tap: Mutex<Option<VoiceTap>>,
     level: Level,
+}
+
+/// What others may know of a voice while it is being played.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    stats: VoiceStats,
+    playout: Option<VoicePlayout>,
 }
 
 impl Mixer {
@@ -60,7 +72,7 @@ impl Mixer {
             peer,
             inbox: Mutex::new(VecDeque::with_capacity(INBOX)),
             buffer: Mutex::new(VoiceBuffer::new(OpusDecoder::new()?)),
-            stats: Mutex::default(),
+            told: Mutex::default(),
             tap: Mutex::default(),
             level: Level::default(),
         });
@@ -96,7 +108,7 @@ impl Voice {
         }
         let mut frame = [0.0; _];
         buffer.pull(now, &mut frame);
-        *self.stats.lock() = buffer.stats();
+        *self.told.lock() = Told { stats: buffer.stats(), playout: buffer.playout() };
         self.level.update(&frame);
         if let Some(tap) = self.tap.lock().as_mut() {
             tap(&frame);
@@ -132,7 +144,21 @@ impl VoiceReceiver {
     /// What became of the voice, as of the last 10 ms played.
     #[must_use]
     pub fn stats(&self) -> VoiceStats {
-        *self.voice.stats.lock()
+        self.voice.told.lock().stats
+    }
+
+    /// What of the voice is heard when, as of the last 10 ms played: what is shown with it follows
+    /// it. `None` before the first packet, or as long as nobody plays.
+    #[must_use]
+    pub fn playout(&self) -> Option<VoicePlayout> {
+        self.voice.told.lock().playout
+    }
+
+    /// Plays the voice at least so much later than its fastest packets would allow, for pictures
+    /// that come later than it; bounded by [`quartet_core::VoiceTuning::patience`]. Waits for
+    /// decoding that is under way.
+    pub fn set_minimum_delay(&self, delay: Duration) {
+        self.voice.buffer.lock().set_minimum_delay(delay);
     }
 
     /// How loud it is just now: root mean square, 0..=1, rising at once and falling slowly.
