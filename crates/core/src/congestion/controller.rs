@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use super::{
     PacketReport, Probe, ReceiverReport,
     inherent_loss::InherentLoss,
-    loss::LossMeter,
+    loss::{LossMeter, QueueLoss},
     path_delay::PathDelay,
     probing::Probing,
     rate::{Outcome, Rate, Signs},
     silence::Silence,
-    throughput::{SentRate, Throughput},
+    throughput::{Best, SentRate, Throughput},
 };
 use crate::LinkEstimate;
 
@@ -77,8 +77,10 @@ pub struct CongestionController {
     rate: Rate,
     delay: PathDelay,
     throughput: Throughput,
+    best: Best,
     sent: SentRate,
     loss: LossMeter,
+    queue_loss: QueueLoss,
     inherent: InherentLoss,
     probing: Probing,
     silence: Silence,
@@ -106,8 +108,10 @@ impl CongestionController {
             rate: Rate::new(now, start, floor, ceiling),
             delay: PathDelay::default(),
             throughput: Throughput::default(),
+            best: Best::default(),
             sent: SentRate::new(now),
             loss: LossMeter::default(),
+            queue_loss: QueueLoss::default(),
             inherent: InherentLoss::new(),
             probing: Probing::new(now),
             silence: Silence::default(),
@@ -190,6 +194,7 @@ impl CongestionController {
             && silent_since.is_some_and(|since| report.departure + PROBE_ECHO >= since);
         if !swallowed {
             self.loss.on_packet(now, report.id, report.arrived);
+            self.queue_loss.on_packet(self.delay.level(), report.arrived);
             self.inherent.on_packet(report.departure, bits, report.arrived);
         }
         let arrival = report.arrival.filter(|_| report.arrived).map(micros);
@@ -242,6 +247,8 @@ impl CongestionController {
     pub fn path_changed(&mut self, now: Instant) {
         self.delay = PathDelay::default();
         self.throughput = Throughput::default();
+        self.best = Best::default();
+        self.queue_loss = QueueLoss::default();
         self.inherent.forget();
         self.loss.forget();
         self.rtt = None;
@@ -294,13 +301,16 @@ impl CongestionController {
     fn decide(&mut self, now: Instant) {
         // What the line loses by itself was carried all the same.
         let kept = (1.0 - self.inherent.verdict().inherent).max(0.4);
+        let acked = self.throughput.rate(ACKED_WINDOW).map(|rate| rate / kept);
+        self.best.note(now, acked.unwrap_or(0.0));
         let signs = Signs {
             level: self.delay.level(),
             slope: self.delay.slope(),
             jitter: self.delay.jitter(),
-            acked: self.throughput.rate(ACKED_WINDOW).map(|rate| rate / kept),
+            acked,
             busy: self.throughput.busy_rate(BUSY_WINDOW).map(|rate| rate / kept),
             sent: self.sent.rate(now),
+            drops: self.queue_loss.drops(),
             probed: self.probed.is_some_and(|at| now.saturating_duration_since(at) < PROBE_ECHO),
         };
         self.outcome = self.rate.on_feedback(now, &signs);
@@ -317,10 +327,10 @@ impl CongestionController {
             }
         }
         let observed = self.inherent.on_feedback(now, self.loss.run());
-        self.follow_losses(now, observed, signs.acked);
+        self.follow_losses(now, observed);
     }
 
-    fn follow_losses(&mut self, now: Instant, observed: bool, acked: Option<f64>) {
+    fn follow_losses(&mut self, now: Instant, observed: bool) {
         if let Some(experiment) = self.experiment
             && experiment.until <= now
         {
@@ -335,8 +345,7 @@ impl CongestionController {
         let verdict = self.inherent.verdict();
         if let Some(limit) = verdict.limit {
             // What arrives is proof that so much is carried.
-            let carried = acked.unwrap_or(0.0);
-            self.rate.limit((limit * BELOW_LIMIT).max(carried * BELOW_LIMIT));
+            self.rate.limit(limit.max(self.best.rate()) * BELOW_LIMIT);
             self.probing.stop();
         } else if self.experiment.is_none() {
             let (deviations, lost) = self.inherent.excess(2);
@@ -357,7 +366,8 @@ impl CongestionController {
             self.outcome == Outcome::Calm && self.experiment.is_none() && !self.silence.is_silent();
         let jitter = Duration::from_micros(self.delay.jitter().max(0) as u64);
         let target = self.rate.target();
-        self.probing.consider(now, target, self.wanted, calm, jitter);
+        let rtt = self.rtt.unwrap_or_default();
+        self.probing.consider(now, target, self.wanted, calm, (rtt, jitter));
     }
 }
 

@@ -13,6 +13,9 @@ const SLICE: Duration = Duration::from_millis(40);
 /// Lost packets that may still turn out to be late.
 const MAX_REMEMBERED: usize = 512;
 
+/// How many packets in a row are taken to be lost before it is known.
+const FIRST_RUN: f64 = 2.5;
+
 /// Counts packets by when their report came.
 #[derive(Debug, Default)]
 pub(super) struct LossMeter {
@@ -22,6 +25,47 @@ pub(super) struct LossMeter {
     run: f64,
     running: u32,
     last_lost: Option<u64>,
+}
+
+/// Tells whether packets are lost where the queue is long: then it is a short one that drops what
+/// does not fit, and must be kept shorter than others.
+#[derive(Debug, Default)]
+pub(super) struct QueueLoss {
+    /// Arrived and lost while the queue was short, and while it was long.
+    short: (f64, f64),
+    long: (f64, f64),
+}
+
+impl QueueLoss {
+    /// From here on a queue is long, µs.
+    const LONG: i64 = 10_000;
+    /// Packets that are remembered, about: 10 s of a picture.
+    const MEMORY: f64 = 2000.0;
+    /// As many are needed to say anything.
+    const LEAST: f64 = 40.0;
+    /// How much more is lost in a long queue when it drops: more than chance and bursts make.
+    const MORE: f64 = 0.03;
+
+    /// `level` is how long the queue is, µs.
+    pub(super) fn on_packet(&mut self, level: i64, arrived: bool) {
+        for side in [&mut self.short, &mut self.long] {
+            side.0 *= 1.0 - 1.0 / Self::MEMORY;
+            side.1 *= 1.0 - 1.0 / Self::MEMORY;
+        }
+        let side = if level >= Self::LONG { &mut self.long } else { &mut self.short };
+        if arrived {
+            side.0 += 1.0;
+        } else {
+            side.1 += 1.0;
+        }
+    }
+
+    /// Whether the queue drops.
+    pub(super) fn drops(&self) -> bool {
+        let share = |(arrived, lost): (f64, f64)| lost / (arrived + lost).max(1.0);
+        let long = self.long.0 + self.long.1;
+        long > Self::LEAST && share(self.long) > 1.5 * share(self.short) + Self::MORE
+    }
 }
 
 #[derive(Debug)]
@@ -55,7 +99,7 @@ impl LossMeter {
             self.running = self.running.saturating_add(1);
         } else {
             if self.running > 0 {
-                let before = if self.run < 1.0 { 1.0 } else { self.run };
+                let before = if self.run < 1.0 { FIRST_RUN } else { self.run };
                 self.run = before + (f64::from(self.running) - before) / 8.0;
             }
             self.running = 1;
@@ -91,7 +135,7 @@ impl LossMeter {
 
     /// How many packets in a row are lost on average, at least 1.
     pub(super) fn run(&self) -> f64 {
-        self.run.max(1.0)
+        if self.run < 1.0 { FIRST_RUN } else { self.run }
     }
 
     /// A share that was counted elsewhere.

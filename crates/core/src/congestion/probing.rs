@@ -17,18 +17,24 @@ const STEP: f64 = 2.0;
 /// it, and longer on a path with jitter.
 const SHORTEST: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_millis(80);
-/// Packets of a probe; fewer say little.
+/// Packets of a probe; fewer say little. A slow path is spared: five large packets are 100 ms of
+/// 500 kbit/s.
 const LEAST_PACKETS: usize = 5;
+const LEAST_PACKETS_SLOW: usize = 3;
+/// A path on which an estimate is below this is slow, bit/s, unless it was never tried.
+const SLOW: f64 = 600_000.0;
 /// While the application wants more than the estimate, a probe every so often: with the two that
 /// follow a success, a path that has become five times faster is found within 4 s.
 const INTERVAL: Duration = Duration::from_millis(2500);
 /// After a cut the path is left alone for so long.
 const AFTER_CUT: Duration = Duration::from_millis(1500);
-/// When no result has come by then, the packets or their reports are lost; or there was nothing to
-/// send.
-const PATIENCE: Duration = Duration::from_millis(600);
-/// Packets of probes that are remembered.
-const MAX_PENDING: usize = 8;
+/// When no result has come by then and a round trip, the packets or their reports are lost, or there
+/// was nothing to send.
+const PATIENCE: Duration = Duration::from_millis(350);
+/// Then it is tried again, so many times.
+const TRIES: u8 = 3;
+/// A round trip is not believed to be longer than this.
+const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(1);
 /// A probe that came this much slower than it was sent has filled the path.
 const SATURATED: f64 = 0.85;
 /// Shares of the packets of a probe that must have come for it to say anything.
@@ -37,7 +43,8 @@ const LEAST_ARRIVED: f64 = 0.5;
 #[derive(Debug)]
 struct Cluster {
     probe: Probe,
-    asked: Instant,
+    multiple: f64,
+    overdue: Instant,
     /// First and last departure, µs.
     departures: Option<(i64, i64)>,
     arrivals: Option<(i64, i64)>,
@@ -63,11 +70,12 @@ pub(super) struct ProbeResult {
 pub(super) struct Probing {
     next_id: u32,
     wish: Option<Probe>,
-    clusters: VecDeque<Cluster>,
+    cluster: Option<Cluster>,
     /// Multiples of the estimate still to be tried.
     queue: VecDeque<f64>,
     not_before: Instant,
     last: Instant,
+    tries: u8,
 }
 
 impl Probing {
@@ -75,10 +83,11 @@ impl Probing {
         Self {
             next_id: 0,
             wish: None,
-            clusters: VecDeque::new(),
+            cluster: None,
             queue: FIRST.into(),
             not_before: now,
             last: now,
+            tries: 0,
         }
     }
 
@@ -103,21 +112,31 @@ impl Probing {
         target: f64,
         wanted: f64,
         calm: bool,
-        jitter: Duration,
+        path: (Duration, Duration),
     ) {
-        self.clusters.retain(|cluster| now.saturating_duration_since(cluster.asked) < PATIENCE * 4);
-        let waiting = self
-            .clusters
-            .back()
-            .is_some_and(|last| now.saturating_duration_since(last.asked) < PATIENCE);
-        if waiting || !calm || now < self.not_before || target >= wanted {
+        let (rtt, jitter) = path;
+        if let Some(last) = &self.cluster {
+            if now < last.overdue {
+                return;
+            }
+            if self.tries < TRIES {
+                self.tries += 1;
+                self.queue.push_front(last.multiple);
+            }
+            self.cluster = None;
+        }
+        if !calm || now < self.not_before || target >= wanted {
             return;
         }
         let multiple = match self.queue.pop_front() {
             Some(multiple) => multiple,
-            None if now.saturating_duration_since(self.last) >= INTERVAL => STEP,
+            None if now.saturating_duration_since(self.last) >= INTERVAL => {
+                self.tries = 0;
+                STEP
+            }
             None => return,
         };
+        let slow = target < SLOW && multiple <= STEP;
         // Half more than is wanted, so that what is wanted is surely carried.
         let rate = (target * multiple).min(wanted * 1.5);
         let time = (2 * jitter).clamp(SHORTEST, LONGEST);
@@ -125,14 +144,15 @@ impl Probing {
             id: ProbeId(self.next_id),
             rate_bps: rate as u64,
             bytes: (rate * time.as_secs_f64() / 8.0) as usize,
-            packets: LEAST_PACKETS,
+            packets: if slow { LEAST_PACKETS_SLOW } else { LEAST_PACKETS },
         };
         self.next_id = self.next_id.wrapping_add(1);
         self.last = now;
         self.wish = Some(probe);
-        self.clusters.push_back(Cluster {
+        self.cluster = Some(Cluster {
             probe,
-            asked: now,
+            multiple,
+            overdue: now + PATIENCE + rtt.min(LONGEST_ROUND_TRIP),
             departures: None,
             arrivals: None,
             first_bits: 0.0,
@@ -142,9 +162,6 @@ impl Probing {
             sent: 0,
             arrived: 0,
         });
-        while self.clusters.len() > MAX_PENDING {
-            self.clusters.pop_front();
-        }
     }
 
     pub(super) fn poll(&mut self) -> Option<Probe> {
@@ -164,7 +181,7 @@ impl Probing {
         arrival: Option<i64>,
         bits: f64,
     ) {
-        let Some(cluster) = self.clusters.iter_mut().find(|cluster| cluster.probe.id == id) else {
+        let Some(cluster) = self.cluster.as_mut().filter(|cluster| cluster.probe.id == id) else {
             return;
         };
         let departures = cluster.departures.get_or_insert((departure, departure));
@@ -189,11 +206,11 @@ impl Probing {
     /// Called after each feedback: what the probe under way has shown, once all of it is reported.
     /// `inherent` is the share that the line loses by itself.
     pub(super) fn result(&mut self, inherent: f64) -> Option<ProbeResult> {
-        let position = self.clusters.iter().position(|cluster| {
+        let whole = self.cluster.as_ref().is_some_and(|cluster| {
             cluster.sent >= cluster.probe.packets
                 && cluster.sent_bits >= 7.2 * cluster.probe.bytes as f64
-        })?;
-        let cluster = self.clusters.remove(position)?;
+        });
+        let cluster = if whole { self.cluster.take() } else { None }?;
         cluster.result(inherent)
     }
 

@@ -15,6 +15,12 @@ const FORESIGHT: f64 = 100_000.0;
 const CALM: i64 = 10_000;
 /// A queue counts as drained when it is below this, µs, jitter apart.
 const DRAINED: i64 = 14_000;
+/// The limits of a queue that drops already where others only grow are this part of the usual.
+const SHORT: f64 = 0.5;
+/// And this part of the capacity is used then: what a frame's own packets queue must fit.
+const AFTER_CUT_SHORT: f64 = 0.9;
+/// With more jitter than this, µs, the pace of single packets says little.
+const UNEVEN: i64 = 4_000;
 /// While draining, so much is sent that the queue is gone in this long, µs: below a second, so that
 /// a full 200 ms buffer at a fifth of the old rate is empty within two.
 const DRAIN_TIME: f64 = 600_000.0;
@@ -28,11 +34,16 @@ const DRAIN_PATIENCE: Duration = Duration::from_millis(2500);
 /// Growth a second away from any known ceiling, and near one. GCC grows by 8 % a second (§5.5);
 /// probes do the large steps here too.
 const GROWTH: f64 = 0.10;
-const GROWTH_NEAR: f64 = 0.025;
+const GROWTH_NEAR: f64 = 0.03;
+/// And at it, as long as it was met just now; the older it is, the less is it minded.
+const GROWTH_AT: f64 = 0.004;
 /// A ceiling is near from here on.
 const NEAR: f64 = 0.8;
-/// A ceiling that was not met again for so long is forgotten.
-const CEILING_EXPIRES: Duration = Duration::from_secs(10);
+/// And met from here on.
+const AT: f64 = 0.96;
+/// A ceiling that was not met again for so long is forgotten; probes find sooner whether the path
+/// carries more.
+const CEILING_EXPIRES: Duration = Duration::from_secs(15);
 /// What is not used is not known to be there: the rate grows only up to this multiple of what
 /// arrives, plus a little for the very small (§5.5).
 const UNUSED: f64 = 1.5;
@@ -55,8 +66,20 @@ pub(super) struct Signs {
     pub(super) acked: Option<f64>,
     pub(super) busy: Option<f64>,
     pub(super) sent: f64,
+    /// The queue drops what does not fit, and is a short one.
+    pub(super) drops: bool,
     /// Feedback is about a probe: what it queues is no reason to cut.
     pub(super) probed: bool,
+}
+
+impl Signs {
+    /// What comes out of the queue, while there is one.
+    fn capacity(&self) -> Option<f64> {
+        match (self.busy, self.acked) {
+            (Some(busy), Some(acked)) if self.jitter > UNEVEN => Some(busy.min(acked)),
+            (busy, _) => busy,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -130,13 +153,15 @@ impl Rate {
     }
 
     fn growing(&mut self, now: Instant, signs: &Signs, step: f64) -> Outcome {
-        let limit = LIMIT + signs.jitter;
+        let part = if signs.drops { SHORT } else { 1.0 };
+        let scaled = |queue: i64| (queue as f64 * part) as i64;
+        let limit = scaled(LIMIT) + signs.jitter;
         let ahead = signs.level + (signs.slope.max(0.0) * FORESIGHT) as i64;
         let over = if signs.probed {
             // A probe queues its own length and no more.
             signs.level > 2 * limit
         } else {
-            signs.level > LEAST + signs.jitter / 2 && ahead > limit && signs.slope > -0.05
+            signs.level > scaled(LEAST) + signs.jitter / 2 && ahead > limit && signs.slope > -0.05
         };
         if over {
             let capacity = self.capacity(signs);
@@ -145,12 +170,21 @@ impl Rate {
             self.drain(signs.level, signs.jitter, capacity);
             return Outcome::Cut;
         }
-        if signs.level > CALM + signs.jitter / 2 {
+        if signs.level > scaled(CALM) + signs.jitter / 2 {
             return Outcome::Queued;
         }
         let unused = signs.acked.unwrap_or(signs.sent).max(signs.sent) * UNUSED + UNUSED_EXTRA;
         if self.target < unused {
             let grown = match self.ceiling {
+                // A short queue is not filled to see where it ends.
+                Some((rate, _)) if signs.drops && self.target > AFTER_CUT_SHORT * rate => {
+                    self.target + rate * GROWTH_AT * step
+                }
+                Some((rate, met)) if self.target > AT * rate => {
+                    let age = now.saturating_duration_since(met).as_secs_f64();
+                    let older = age / CEILING_EXPIRES.as_secs_f64();
+                    self.target + rate * (GROWTH_AT + GROWTH_NEAR * older) * step
+                }
                 Some((rate, _)) if self.target > NEAR * rate => {
                     self.target + rate * GROWTH_NEAR * step
                 }
@@ -169,7 +203,7 @@ impl Rate {
         level: i64,
         capacity: f64,
     ) -> Outcome {
-        let capacity = match signs.busy {
+        let capacity = match signs.capacity() {
             // What comes out of the queue is what the path carries, also while we send little.
             Some(busy) => 0.5 * capacity + 0.5 * busy,
             None => capacity,
@@ -177,7 +211,7 @@ impl Rate {
         if signs.level <= DRAINED + signs.jitter / 2 {
             self.phase = Phase::Growing;
             self.ceiling = Some((capacity, now));
-            self.set(capacity * AFTER_CUT);
+            self.set(capacity * if signs.drops { AFTER_CUT_SHORT } else { AFTER_CUT });
             return Outcome::Calm;
         }
         if now.saturating_duration_since(since) > DRAIN_PATIENCE && signs.level > level / 2 {
@@ -197,7 +231,7 @@ impl Rate {
 
     /// What the path carries, in the moment in which it is full.
     fn capacity(&self, signs: &Signs) -> f64 {
-        let measured = signs.busy.or(signs.acked.map(|acked| acked * 0.95));
+        let measured = signs.capacity().or(signs.acked.map(|acked| acked * 0.95));
         measured.unwrap_or(0.7 * self.target).min(self.target.max(signs.sent))
     }
 

@@ -99,6 +99,31 @@ impl Throughput {
 const LEAST_PACKETS: usize = 4;
 const BUSY_LEAST: i64 = 25_000;
 
+/// The best of the last one to two seconds: what was carried then is carried still, more or less.
+#[derive(Debug, Default)]
+pub(super) struct Best {
+    rates: [f64; 2],
+    since: Option<Instant>,
+}
+
+impl Best {
+    const TERM: Duration = Duration::from_secs(1);
+
+    pub(super) fn note(&mut self, now: Instant, rate: f64) {
+        let since = *self.since.get_or_insert(now);
+        if now.saturating_duration_since(since) > Self::TERM {
+            self.rates = [0.0, self.rates[0]];
+            self.since = Some(now);
+        }
+        self.rates[0] = self.rates[0].max(rate);
+    }
+
+    /// Bit/s.
+    pub(super) fn rate(&self) -> f64 {
+        self.rates[0].max(self.rates[1])
+    }
+}
+
 /// What is sent, in slices of [`SentRate::SLICE`].
 #[derive(Debug)]
 pub(super) struct SentRate {
