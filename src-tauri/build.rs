@@ -19,6 +19,7 @@ const COMMANDS: &[&str] = &[
     "detach_tile",
     "tile_shown",
     "refresh_tile",
+    "view_tile",
 ];
 
 /// So that the Rust tests need no npm; `cargo xtask` always builds the real page first.

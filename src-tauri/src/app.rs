@@ -325,6 +325,10 @@ impl App {
         self.engine.send(Command::Refresh(tile));
     }
 
+    pub(crate) fn view_tile(&self, tile: TileId, height: u16) {
+        self.engine.send(Command::View(tile, height));
+    }
+
     /// Ends everything; returns when it has ended, or at the engine's deadline.
     pub(crate) async fn stop(&self) {
         // A look at the devices that is under way may take as long as everything else.

@@ -116,6 +116,12 @@ pub(crate) fn refresh_tile(app: Shared<'_>, tile: String) -> Result<(), FailureV
     Ok(())
 }
 
+#[command]
+pub(crate) fn view_tile(app: Shared<'_>, tile: String, height: u16) -> Result<(), FailureView> {
+    app.view_tile(tile_id(&tile)?, height);
+    Ok(())
+}
+
 fn tile_id(text: &str) -> Result<TileId, FailureView> {
     match text {
         "own" => Ok(TileId::Own),

@@ -85,6 +85,7 @@ pub fn run() -> Result<(), StartError> {
             commands::detach_tile,
             commands::tile_shown,
             commands::refresh_tile,
+            commands::view_tile,
         ])
         .setup(|tauri_app| {
             platform::is_first_start();

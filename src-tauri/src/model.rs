@@ -104,6 +104,7 @@ impl Model {
             Event::PeerConnection(id, connection) => {
                 self.change_peer(id, |peer| peer.connection = connection_view(connection));
             }
+            Event::MachineBusy(busy) => self.view.me.busy = busy,
             Event::SourceFailed(kind, error) => self.set_device(kind, failed(&error)),
             Event::SourceRunning(kind) => self.set_device(kind, DeviceState::Running),
             Event::Ended(reason) => self.end(reason),
@@ -285,6 +286,15 @@ mod tests {
         let late = Event::Joined { you: PeerId::from_u64(1), present: Vec::new() };
         assert_eq!(model.apply(late), None);
         assert_eq!(model.view().phase, PhaseView::Home);
+    }
+
+    #[test]
+    fn a_busy_machine_is_shown_until_it_is_so_no_more() {
+        let mut model = Model::default();
+        assert!(model.apply(Event::MachineBusy(true)).is_some());
+        assert!(model.view().me.busy);
+        assert!(model.apply(Event::MachineBusy(false)).is_some());
+        assert!(!model.view().me.busy);
     }
 
     #[test]

@@ -115,6 +115,8 @@ pub struct MeView {
     pub microphone: DeviceState,
     /// The speaker.
     pub speaker: DeviceState,
+    /// The machine does not keep up: pictures are smaller for now.
+    pub busy: bool,
 }
 
 /// Everything that the page shows; sent whole whenever something in it changes.

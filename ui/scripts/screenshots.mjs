@@ -18,6 +18,7 @@ const SCENES = {
   three: 'at=in_call&people=3',
   four: 'at=in_call&people=4&dark&bad',
   offline: 'at=in_call&people=2&offline&broken',
+  busy: 'at=in_call&people=3&busy',
   settings: 'at=green_room&people=2',
   help: 'at=in_call&people=4',
   left: 'at=left&people=3',

@@ -41,6 +41,7 @@ export class Announcer {
     if (after.phase.signalling_online !== before.phase.signalling_online) {
       say(after.phase.signalling_online ? 'said.online' : 'said.offline');
     }
+    if (after.me.busy && !before.me.busy) say('call.busy');
     const earlier = new Map(before.room?.peers.map((peer) => [peer.id, peer]));
     for (const peer of after.room?.peers ?? []) {
       const was = earlier.get(peer.id);

@@ -5,6 +5,7 @@ import type { AppView, Boot, FailureView, LevelView, Settings, UiEvent } from '.
 import { failureOf, type CallEngine, type DeviceKind } from './engine/engine';
 import { failureText, translator, type LanguageCode } from './i18n/translate';
 import { loudness, SpeechDetector } from './speech';
+import { Views } from './video/views';
 
 /** News on the screen goes by itself after this, milliseconds. */
 const NEWS_MS = 4000;
@@ -33,6 +34,7 @@ const NOWHERE: AppView = {
     camera: { is: 'none' },
     microphone: { is: 'none' },
     speaker: { is: 'none' },
+    busy: false,
   },
   devices: { cameras: [], microphones: [], speakers: [] },
 };
@@ -66,7 +68,12 @@ export class App {
   private silence: ReturnType<typeof setTimeout> | undefined;
   private nextId = 0;
 
-  constructor(readonly engine: CallEngine) {}
+  /** What the tiles on the page say of their size. */
+  readonly views: Views;
+
+  constructor(readonly engine: CallEngine) {
+    this.views = new Views((tile, height) => engine.viewTile(tile, height));
+  }
 
   async start(): Promise<void> {
     try {

@@ -96,7 +96,11 @@ microphone: DeviceState,
 /**
  * The speaker.
  */
-speaker: DeviceState, };
+speaker: DeviceState, 
+/**
+ * The machine does not keep up: pictures are smaller for now.
+ */
+busy: boolean, };
 
 export type AppView = { 
 /**

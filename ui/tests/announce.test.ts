@@ -26,6 +26,14 @@ it('says nothing when nothing has changed', () => {
   expect(say(inCall([peer('Ann')]), inCall([peer('Ann')]))).toEqual([]);
 });
 
+it('says that the computer is busy when that begins, and is silent when it is over', () => {
+  const calm = inCall([peer('Ann')]);
+  const busy = { ...calm, me: { ...calm.me, busy: true } };
+  expect(say(calm, busy, busy, calm)).toEqual([
+    'Your computer is busy: the picture is smaller for now.',
+  ]);
+});
+
 it('says in one sentence who is in on entering', () => {
   expect(say(view(), inCall([peer('Ann'), peer('Bob'), peer('Cid')]))).toEqual([
     'In the call with Ann, Bob, and Cid',

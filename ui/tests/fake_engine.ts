@@ -32,6 +32,7 @@ export function view(part: Partial<AppView> = {}): AppView {
       camera: { is: 'running' },
       microphone: { is: 'running' },
       speaker: { is: 'running' },
+      busy: false,
     },
     devices: {
       cameras: [
@@ -100,6 +101,7 @@ export class FakeEngine implements CallEngine {
   readonly paint = vi.fn(
     (_tile: string, _canvas: HTMLCanvasElement, _listener: unknown) => this.stopPainting,
   );
+  readonly viewTile = vi.fn((_tile: string, _height: number) => {});
 
   show(next: AppView): void {
     this.events({ type: 'view', data: next });

@@ -51,6 +51,19 @@ it('hands on what the shell refuses with', async () => {
   });
 });
 
+it('says how large a tile is, in the order of what else is said of it', async () => {
+  const engine = new NativeEngine();
+  engine.paint('own', document.createElement('canvas'), vi.fn());
+  await settle();
+  engine.viewTile('own', 173);
+  engine.viewTile('own', 0);
+  await settle();
+  expect(calls.slice(1)).toEqual([
+    ['view_tile', { tile: 'own', height: 173 }],
+    ['view_tile', { tile: 'own', height: 0 }],
+  ]);
+});
+
 it('attaches a tile, and detaches it only after that is done', async () => {
   let attached = () => {};
   answer = (command) =>

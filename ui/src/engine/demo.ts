@@ -2,7 +2,8 @@
 // pictures of it. No network, no devices.
 //
 // The query chooses a scene: `?demo` alone begins at home; `?demo&at=green_room|joining|in_call|left`
-// with `people=1…4`, `lang=en|th`, `offline`, `failure=CODE`, `broken` (devices), `names=A,B,C`.
+// with `people=1…4`, `lang=en|th`, `offline`, `failure=CODE`, `broken` (devices), `busy` (the
+// computer), `names=A,B,C`.
 
 import type {
   AppView,
@@ -26,6 +27,7 @@ export class DemoEngine implements CallEngine {
   private settings: Settings;
   private readonly language: 'en' | 'th';
   private readonly peers: PeerView[];
+  private readonly painters = new Map<TileId, DemoPainter>();
 
   constructor(private readonly query: URLSearchParams = new URLSearchParams()) {
     this.language = query.get('lang') === 'th' ? 'th' : 'en';
@@ -47,6 +49,7 @@ export class DemoEngine implements CallEngine {
         camera: query.has('broken') ? broken : RUNNING,
         microphone: query.has('broken') ? broken : RUNNING,
         speaker: RUNNING,
+        busy: query.has('busy'),
       },
       devices: {
         cameras: [
@@ -162,7 +165,12 @@ export class DemoEngine implements CallEngine {
 
   paint(tile: TileId, canvas: HTMLCanvasElement, listener: PictureListener): () => void {
     const painter = new DemoPainter(canvas, tile, listener);
+    this.painters.set(tile, painter);
     return () => painter.stop();
+  }
+
+  viewTile(tile: TileId, height: number): void {
+    this.painters.get(tile)?.seen(height > 0);
   }
 
   /** Goes straight to a place, with so many others. */

@@ -11,6 +11,7 @@ export class DemoPainter {
   private readonly hue: number;
   private readonly phase: number;
   private request = 0;
+  private unseen = false;
 
   constructor(
     canvas: HTMLCanvasElement,
@@ -33,9 +34,14 @@ export class DemoPainter {
     this.listener(null);
   }
 
+  /** Whether anybody can see it. */
+  seen(seen: boolean): void {
+    this.unseen = !seen;
+  }
+
   private readonly draw = (now: number): void => {
     this.request = requestAnimationFrame(this.draw);
-    if (this.context) this.scene(this.context, now / 1000 + this.phase);
+    if (this.context && !this.unseen) this.scene(this.context, now / 1000 + this.phase);
   };
 
   private scene(c: CanvasRenderingContext2D, t: number): void {

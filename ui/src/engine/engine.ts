@@ -46,6 +46,11 @@ export interface CallEngine {
    * is called.
    */
   paint(tile: TileId, canvas: HTMLCanvasElement, listener: PictureListener): () => void;
+  /**
+   * The tile's whole picture is now so high on the screen, pixels of the screen; 0 while nobody can
+   * see it. Whoever sends it need not send more.
+   */
+  viewTile(tile: TileId, height: number): void;
 }
 
 /** What a promise rejected with, whatever it was. */

@@ -55,13 +55,21 @@ export class NativeEngine implements CallEngine {
   }
 
   paint(tile: TileId, canvas: HTMLCanvasElement, listener: PictureListener): () => void {
+    const painter = new TilePainter(canvas, new NativeFeed(this.line(tile)), listener);
+    return () => painter.stop();
+  }
+
+  viewTile(tile: TileId, height: number): void {
+    this.line(tile).send('view_tile', { height });
+  }
+
+  private line(tile: TileId): TileLine {
     let line = this.lines.get(tile);
     if (!line) {
       line = new TileLine(tile);
       this.lines.set(tile, line);
     }
-    const painter = new TilePainter(canvas, new NativeFeed(line), listener);
-    return () => painter.stop();
+    return line;
   }
 }
 

@@ -34,6 +34,7 @@ export const en = {
   'call.aloneHint': 'Send this link to the people you want to talk to.',
   'call.offline':
     'The server does not answer. Your call goes on; nobody new can come in until it is back.',
+  'call.busy': 'Your computer is busy: the picture is smaller for now.',
   'call.controls': 'Call controls',
   'call.people': { one: '{count} person in the call', other: '{count} people in the call' },
   'call.speakingMuted': 'You are muted: nobody hears you. Press M to unmute.',

@@ -53,6 +53,17 @@ export function fit(
   return { width: picture.width * scale, height: picture.height * scale };
 }
 
+/**
+ * How high the whole picture is in its tile, what is cut off included: of a tile without a picture,
+ * how high it will be.
+ */
+export function pictureHeight(
+  tile: { width: number; height: number },
+  picture: { width: number; height: number } | null,
+): number {
+  return fit(tile, picture ?? { width: PICTURE, height: 1 }).height;
+}
+
 function grid(count: number, width: number, height: number, gap: number): Rect[] {
   let best: Rect[] = [];
   let lowest = Infinity;
