@@ -72,12 +72,17 @@ impl Participant {
             .args(["join", link, "--name", &options.name])
             .args(["--video", &options.video, "--audio", &options.audio])
             .args(["--for", &options.seconds.to_string(), "--stats-every", "1"])
-            .args(&options.extra)
-            .stdout(Stdio::piped());
+            .args(&options.extra);
         if let Some(folder) = &options.record {
             command.arg("--record").arg(folder);
         }
-        let mut child = Child::start(&format!("participant {}", options.name), &mut command)?;
+        Self::from_command(&options.name, &mut command)
+    }
+
+    /// Starts a `quartet-cli join` that somebody else put together; `name` is for messages.
+    pub fn from_command(name: &str, command: &mut Command) -> anyhow::Result<Self> {
+        let command = command.stdout(Stdio::piped());
+        let mut child = Child::start(&format!("participant {name}"), command)?;
         let heard = Arc::new(Heard::default());
         let lines = BufReader::new(child.take_stdout()?).lines();
         let listener = Arc::clone(&heard);

@@ -21,8 +21,12 @@ impl SignallingServer {
     /// Starts it on loopback; port 0 is any free one.
     pub fn start(programs: &Programs, port: u16) -> anyhow::Result<Self> {
         let mut command = Command::new(programs.path("quartet-server")?);
-        command.args(["--listen", &format!("127.0.0.1:{port}")]).stdout(Stdio::piped());
-        let mut child = Child::start("quartet-server", &mut command)?;
+        Self::from_command(command.args(["--listen", &format!("127.0.0.1:{port}")]))
+    }
+
+    /// Starts it as a command that somebody else put together.
+    pub fn from_command(command: &mut Command) -> anyhow::Result<Self> {
+        let mut child = Child::start("quartet-server", command.stdout(Stdio::piped()))?;
         let mut line = String::new();
         BufReader::new(child.take_stdout()?).read_line(&mut line)?;
         let event: Value = serde_json::from_str(&line).context("the server's first line")?;

@@ -2,7 +2,8 @@
 // comes later offers. It reports once a second what it saw.
 //
 // The address ends in `#` and these options as JSON: `relay` (ws://…), `name`, `width`, `height`,
-// `fps`, `maxBitrate` (bit/s a stream, 0 for none), `show` (whether the others are on the page).
+// `fps`, `maxBitrate` (bit/s a stream, 0 for none), `iceServers`, `show` (whether the pictures are
+// on the page, as in any call; without it they are decoded only).
 
 /** How often figures are told, in ms. */
 const TELL_EVERY = 1000;
@@ -15,6 +16,8 @@ const socket = new WebSocket(options.relay);
 const say = (message) => socket.send(JSON.stringify(message));
 const unixMs = () => performance.timeOrigin + performance.now();
 const fail = (error) => say({ type: 'failed', reason: String(error?.stack ?? error) });
+/** Peer → [[RTP timestamp, Unix ms], …] of the pictures given to the compositor since told last. */
+let shown = {};
 let media;
 
 addEventListener('error', ({ message }) => fail(message));
@@ -25,7 +28,8 @@ const pictures = new Worker(
 );
 pictures.onmessage = ({ data }) => {
   if (data.error) fail(data.error);
-  else say({ type: 'pictures', seen: data.seen });
+  else say({ type: 'pictures', seen: data.seen, shown });
+  shown = {};
 };
 pictures.onerror = ({ message }) => fail(message);
 
@@ -63,7 +67,7 @@ socket.onmessage = async ({ data }) => {
 };
 
 function connect(id) {
-  const pc = new RTCPeerConnection();
+  const pc = new RTCPeerConnection({ iceServers: options.iceServers });
   peers.set(id, pc);
   for (const track of media.getTracks()) {
     const sender = pc.addTrack(track, media);
@@ -114,6 +118,13 @@ function show(id, stream, muted) {
   const video = document.createElement('video');
   Object.assign(video, { id, srcObject: stream, muted, autoplay: true });
   document.body.append(video);
+  const note = (_, { rtpTimestamp, presentationTime }) => {
+    if (rtpTimestamp !== undefined) {
+      (shown[id] ??= []).push([rtpTimestamp, performance.timeOrigin + presentationTime]);
+    }
+    video.requestVideoFrameCallback(note);
+  };
+  video.requestVideoFrameCallback(note);
 }
 
 function hear(stream) {

@@ -12,7 +12,11 @@ const THRESHOLD = 126;
 /** How often the page is told, in ms. */
 const TELL_EVERY = 1000;
 
-/** Stream → [[number or null, Unix ms, width, height], …] since the page was told last. */
+/**
+ * Stream → [[number or null, Unix ms, width, height, stamp], …] since the page was told last. The
+ * stamp of an own picture is when the camera took it, in µs of the machine's monotonic clock; of
+ * somebody else's, its RTP timestamp.
+ */
 let seen = {};
 
 onmessage = ({ data: { stream, readable } }) => read(stream, readable.getReader());
@@ -45,8 +49,9 @@ async function read(stream, reader) {
     } catch (error) {
       postMessage({ error: `${stream}: ${error}` });
     }
+    const stamp = frame.metadata().rtpTimestamp ?? frame.timestamp;
     frame.close();
-    (seen[stream] ??= []).push([number, at, width, height]);
+    (seen[stream] ??= []).push([number, at, width, height, stamp]);
   }
 }
 

@@ -10,6 +10,6 @@ mod log;
 mod relay;
 
 pub use browser::{Browser, PROGRAM, is_there};
-pub use call::{Call, CallOptions};
+pub use call::{ChromiumCall, Tiles};
 pub use log::{CallLog, PageLog};
 pub use relay::Relay;

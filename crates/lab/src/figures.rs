@@ -74,6 +74,8 @@ pub struct PersonFigures {
     pub memory_mb: f64,
     /// Of encoding pictures alone, in cores, where the program says so.
     pub encoder_cores: Option<f64>,
+    /// Its memory over time: seconds of the scenario, MB. Empty where nobody looked.
+    pub memory: Vec<(f64, f64)>,
 }
 
 /// The nearest rank; `None` of nothing. `sorted` is in rising order.

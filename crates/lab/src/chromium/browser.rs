@@ -57,7 +57,18 @@ pub(super) struct PageOptions {
     pub(super) height: u16,
     pub(super) fps: u32,
     pub(super) max_bitrate: u32,
+    pub(super) ice_servers: Vec<PageIceServer>,
     pub(super) show: bool,
+}
+
+/// An `RTCIceServer`.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct PageIceServer {
+    pub(super) urls: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) credential: Option<String>,
 }
 
 /// A running Chromium, ended when dropped.

@@ -2,60 +2,55 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
+    path::Path,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, ensure};
-use quartet_harness::wait_until;
-use tempfile::TempDir;
+use quartet_testkit::network::Scenario;
 
 use super::{
-    browser::{Browser, PageOptions, page_address},
+    browser::{Browser, PageIceServer, PageOptions, page_address},
     log::{PageLog, PeerLog},
     relay::Relay,
 };
 use crate::{
-    figures::{Captures, PersonFigures, RunFigures, StreamRecord, VoiceSample, Window},
-    process_tree::{self, Usage, UsageWatch},
+    clip,
+    figures::{Captures, PersonFigures, RunFigures, StreamRecord, VoiceSample, Window, growth},
+    network::Network,
+    process_tree::{self, UsageWatch},
+    run, stop,
 };
 
 /// What a busy machine may take to start a browser and its page.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The first participant's tone, in Hz, and the distance to the next one's; as ours have it.
+const TONE: (u32, u32) = (400, 100);
+/// Between two looks whether something has happened.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// The pages report once a second: what they saw last comes by then.
+const LAST_REPORT: Duration = Duration::from_millis(1500);
 
 const VIDEO_IN: (&str, &str) = ("inbound-rtp", "video");
+const VIDEO_OUT: (&str, &str) = ("outbound-rtp", "video");
 const AUDIO_IN: (&str, &str) = ("inbound-rtp", "audio");
 
-/// What is the same for all pages of a call.
-#[derive(Debug, Clone)]
-pub struct CallOptions {
-    /// For the figures.
-    pub scenario: String,
-    /// The picture's size and pace; those of the clip.
-    pub width: u16,
-    /// See `width`.
-    pub height: u16,
-    /// See `width`.
-    pub fps: u32,
-    /// bit/s of each stream; 0 leaves it to the browser.
-    pub max_bitrate: u32,
-    /// The pages show the pictures, as a person would have it; else they are decoded only.
-    pub show: bool,
-    /// The camera.
-    pub clip: PathBuf,
-    /// The microphone.
-    pub tone: PathBuf,
+/// What the pages do with the others' pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tiles {
+    /// They show them, as any page of a call does.
+    Shown,
+    /// They only decode them, as our headless participants do.
+    Decoded,
 }
 
-/// A running call of pages; ended when dropped.
+/// A running call of pages; everything is ended when dropped.
 #[derive(Debug)]
-pub struct Call {
-    options: CallOptions,
+pub struct ChromiumCall {
+    scenario: String,
     people: Vec<Person>,
     relay: Relay,
-    relay_seen_as: SocketAddr,
-    folder: TempDir,
+    watch: UsageWatch,
 }
 
 #[derive(Debug)]
@@ -64,51 +59,53 @@ struct Person {
     browser: Browser,
 }
 
-impl Call {
-    /// An empty room whose relay serves `listener`, which the pages reach as `seen_as`.
-    pub fn new(
-        options: CallOptions,
-        listener: TcpListener,
-        seen_as: SocketAddr,
+impl ChromiumCall {
+    /// Starts the relay, then a browser for everybody, and lets all of them join at once when the
+    /// last one is ready. `clips` is where camera and microphone files are kept for other runs.
+    pub fn start(
+        network: &Network,
+        scenario: &Scenario,
+        tiles: Tiles,
+        clips: &Path,
     ) -> anyhow::Result<Self> {
         ensure!(super::is_there(), "Chromium is not installed: run `cargo xtask setup`");
-        Ok(Self {
-            options,
-            people: Vec::new(),
-            relay: Relay::start(listener)?,
-            relay_seen_as: seen_as,
-            folder: tempfile::tempdir()?,
-        })
-    }
-
-    /// Starts a browser that can join at once, and waits for it. `command` makes the command that
-    /// runs a program where this participant is.
-    pub fn open(
-        &mut self,
-        name: &str,
-        command: impl FnOnce(&Path) -> Command,
-    ) -> anyhow::Result<()> {
-        let CallOptions { width, height, fps, max_bitrate, show, clip, tone, .. } = &self.options;
-        let page = PageOptions {
-            relay: format!("ws://{}", self.relay_seen_as),
-            name: name.to_owned(),
-            width: *width,
-            height: *height,
-            fps: *fps,
-            max_bitrate: *max_bitrate,
-            show: *show,
-        };
-        let address = page_address(self.folder.path(), &page)?;
-        let browser = Browser::open(name, &address, clip, tone, command)?;
-        let ready = self.relay.wait_ready(name, PATIENCE);
-        ready.with_context(|| format!("Chromium said: {}", browser.complaints()))?;
-        self.people.push(Person { name: name.to_owned(), browser });
-        Ok(())
-    }
-
-    /// Lets somebody in who was opened.
-    pub fn join(&self, name: &str) -> anyhow::Result<()> {
-        self.relay.admit(name)
+        let server = network.server();
+        let bind = || TcpListener::bind(SocketAddr::from((server.address, 0)));
+        let relay = Relay::start(server.within(bind)??)?;
+        let picture = scenario.clip;
+        let clip = clip::pictures(clips, picture.width, picture.height, picture.fps)?;
+        let ice_servers = network.ice_servers().iter().map(|server| PageIceServer {
+            urls: server.url.clone(),
+            username: server.login.as_ref().map(|(user, _)| user.clone()),
+            credential: server.login.as_ref().map(|(_, credential)| credential.clone()),
+        });
+        let ice_servers: Vec<_> = ice_servers.collect();
+        let mut people = Vec::new();
+        for (number, host) in (0..).zip(network.hosts()) {
+            stop::check()?;
+            let page = PageOptions {
+                relay: format!("ws://{}", relay.address()),
+                name: host.name.clone(),
+                width: picture.width,
+                height: picture.height,
+                fps: picture.fps,
+                max_bitrate: scenario.max_kbit_s.unwrap_or_default() * 1000,
+                ice_servers: ice_servers.clone(),
+                show: tiles == Tiles::Shown,
+            };
+            let tone = clip::tone(clips, TONE.0 + TONE.1 * number)?;
+            let address = page_address(clips, &page)?;
+            let browser =
+                Browser::open(&host.name, &address, &clip, &tone, |program| host.command(program))?;
+            let ready = relay.wait_ready(&host.name, PATIENCE);
+            ready.with_context(|| format!("Chromium said: {}", browser.complaints()))?;
+            people.push(Person { name: host.name.clone(), browser });
+        }
+        for person in &people {
+            relay.admit(&person.name)?;
+        }
+        let watch = UsageWatch::start(people.iter().map(|it| it.browser.id()).collect())?;
+        Ok(Self { scenario: scenario.name.clone(), people, relay, watch })
     }
 
     /// What one page reported so far.
@@ -117,54 +114,71 @@ impl Call {
         self.relay.page(name)
     }
 
-    /// Waits until everybody has seen a picture of everybody else.
-    pub fn wait_until_connected(&self, deadline: Duration) -> anyhow::Result<()> {
-        wait_until("a picture of everybody for everybody", deadline, || {
-            let sees_all = |to: &Person| {
-                let page = self.relay.page(&to.name);
-                let others = self.people.iter().filter(|from| from.name != to.name);
-                others.clone().all(|from| page.pictures.contains_key(&from.name))
-            };
-            Ok(self.people.iter().all(sees_all).then_some(()))
+    fn others<'a>(&'a self, of: &'a str) -> impl Iterator<Item = &'a Person> {
+        self.people.iter().filter(move |other| other.name != of)
+    }
+
+    fn is_connected(&self) -> bool {
+        self.people.iter().all(|to| {
+            let page = self.relay.page(&to.name);
+            let to_peer = |from: &str| page.peers.get(from)?.connected_at;
+            self.others(&to.name).all(|from| to_peer(&from.name).is_some())
         })
     }
+}
 
-    /// Begins to look at what the browsers take.
-    pub fn watch_usage(&self) -> std::io::Result<UsageWatch> {
-        UsageWatch::start(self.people.iter().map(|person| person.browser.id()).collect())
+impl run::Call for ChromiumCall {
+    fn wait_until_connected(&mut self, deadline: Duration) -> anyhow::Result<bool> {
+        let end = Instant::now() + deadline;
+        loop {
+            stop::check()?;
+            let connected = self.is_connected();
+            if connected || Instant::now() > end {
+                return Ok(connected);
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
     }
 
-    /// What a window came to.
-    pub fn figures(&self, usage: &Usage, window: Window) -> anyhow::Result<RunFigures> {
+    fn finish(self: Box<Self>, window: Window) -> anyhow::Result<RunFigures> {
+        let usage = self.watch.usage();
+        std::thread::sleep(LAST_REPORT);
         let log = self.relay.log();
-        let mut streams = Vec::new();
+        let mut figures = RunFigures {
+            program: "chromium".to_owned(),
+            scenario: self.scenario.clone(),
+            window,
+            people: Vec::new(),
+            streams: Vec::new(),
+            others_cores: usage.others_cores(window),
+        };
         for to in &self.people {
             let page = log.get(&to.name).with_context(|| format!("{} said nothing", to.name))?;
             ensure!(page.failures.is_empty(), "in the page of {}: {:?}", to.name, page.failures);
-            for from in self.people.iter().filter(|from| from.name != to.name) {
-                let own = log.get(&from.name).and_then(|page| page.pictures.get("self"));
-                let captured = own.into_iter().flatten();
-                let captures = Captures::new(
-                    captured.filter_map(|picture| Some((picture.number?, picture.at))),
-                );
-                streams.push(record(&from.name, &to.name, page).figures(&captures, window));
+            for from in self.others(&to.name) {
+                let captured = log.get(&from.name).map(|page| page.captured.clone());
+                let captures = Captures::new(captured.unwrap_or_default());
+                let record = record(&from.name, &to.name, page);
+                figures.streams.push(record.figures(&captures, window));
             }
+            let id = to.browser.id();
+            figures.people.push(PersonFigures {
+                name: to.name.clone(),
+                cpu_cores: usage.cores(id, window),
+                memory_mb: process_tree::memory_mb(id),
+                encoder_cores: Some(encoding(page, window)),
+                memory: Vec::new(),
+            });
         }
-        let people = self.people.iter().map(|person| PersonFigures {
-            name: person.name.clone(),
-            cpu_cores: usage.cores(person.browser.id(), window),
-            memory_mb: process_tree::memory_mb(person.browser.id()),
-            encoder_cores: None,
-        });
-        Ok(RunFigures {
-            program: "chromium".to_owned(),
-            scenario: self.options.scenario.clone(),
-            window,
-            people: people.collect(),
-            streams,
-            others_cores: usage.others_cores(window),
-        })
+        Ok(figures)
     }
+}
+
+/// Time in all of a page's encoders, as cores: it says how long each encoder was at work, which is
+/// its CPU as long as the machine has some left.
+fn encoding(page: &PageLog, window: Window) -> f64 {
+    let of = |peer: &PeerLog| growth(&peer.counter(VIDEO_OUT, "totalEncodeTime"), window);
+    page.peers.values().map(of).sum::<f64>() / window.seconds()
 }
 
 fn record(from: &str, to: &str, page: &PageLog) -> StreamRecord {
@@ -179,6 +193,7 @@ fn record(from: &str, to: &str, page: &PageLog) -> StreamRecord {
         joined_at: page.joined_at,
         connected_at: peer.connected_at,
         pictures: page.pictures.get(from).cloned().unwrap_or_default(),
+        shown: page.shown(from),
         video_bytes: peer.counter(VIDEO_IN, "bytesReceived"),
         voice: voice
             .map(|(&(at, played), &(_, concealed))| VoiceSample { at, played, concealed })

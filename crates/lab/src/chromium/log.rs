@@ -1,6 +1,9 @@
 //! What the pages reported.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,11 +14,13 @@ use crate::figures::Picture;
 const MAX_PICTURES: usize = 108_000;
 /// Statistics that are kept of a peer: an hour, one a second.
 const MAX_STATS: usize = 3_600;
+/// A stamp further than this from when the page had the picture is none of the clock, in seconds.
+const STAMP_IS_TIME: f64 = 1.0;
 /// Failures that are kept of a page: the first ones tell.
 const MAX_FAILURES: usize = 20;
 
-/// Number or nothing, Unix milliseconds, width and height.
-type SeenPicture = (Option<u32>, f64, u32, u32);
+/// Number or nothing, Unix milliseconds, width, height and stamp.
+type SeenPicture = (Option<u32>, f64, u32, u32, f64);
 
 /// What a page says; see `page/mesh.js`.
 #[derive(Debug, Deserialize)]
@@ -31,8 +36,9 @@ pub(super) enum Said {
     Candidate { to: String, body: Value },
     /// The state of a connection has changed.
     State { peer: String, state: String, at: f64 },
-    /// Each picture of each stream.
-    Pictures { seen: HashMap<String, Vec<SeenPicture>> },
+    /// Each picture of each stream; and which RTP timestamps were given to the compositor when, in
+    /// Unix milliseconds.
+    Pictures { seen: HashMap<String, Vec<SeenPicture>>, shown: HashMap<String, Vec<(f64, f64)>> },
     /// Statistics of a connection.
     Stats { peer: String, at: f64, stats: Vec<Value> },
     /// Something went wrong in the page.
@@ -55,9 +61,14 @@ pub struct PageLog {
     pub ready: bool,
     /// When it was in the room.
     pub joined_at: Option<f64>,
-    /// Its own pictures as it had them from the camera, under `self`, and those of the others as
-    /// they were decoded.
+    /// Numbers of its own pictures, and when the camera took them.
+    pub captured: Vec<(u32, f64)>,
+    /// The others' pictures as they were decoded.
     pub pictures: HashMap<String, Vec<Picture>>,
+    /// The RTP timestamps of those.
+    stamps: HashMap<String, Vec<u32>>,
+    /// When pictures of these RTP timestamps were given to the compositor.
+    shown: HashMap<String, Vec<(u32, f64)>>,
     /// Its connections.
     pub peers: HashMap<String, PeerLog>,
     /// What went wrong in it.
@@ -77,20 +88,7 @@ impl PageLog {
                 self.peers.entry(peer).or_default().connected_at.get_or_insert(at / 1000.0);
             }
             Said::State { .. } | Said::Description { .. } | Said::Candidate { .. } => {}
-            Said::Pictures { seen } => {
-                for (stream, seen) in seen {
-                    let pictures = self.pictures.entry(stream).or_default();
-                    let room = MAX_PICTURES.saturating_sub(pictures.len());
-                    pictures.extend(seen.into_iter().take(room).map(
-                        |(number, at, width, height)| Picture {
-                            number,
-                            at: at / 1000.0,
-                            width,
-                            height,
-                        },
-                    ));
-                }
-            }
+            Said::Pictures { seen, shown } => self.take_pictures(seen, shown),
             Said::Stats { peer, at, stats } => {
                 let log = self.peers.entry(peer).or_default();
                 if log.stats.len() < MAX_STATS {
@@ -104,6 +102,60 @@ impl PageLog {
             }
         }
     }
+}
+
+impl PageLog {
+    fn take_pictures(
+        &mut self,
+        mut seen: HashMap<String, Vec<SeenPicture>>,
+        shown: HashMap<String, Vec<(f64, f64)>>,
+    ) {
+        let ahead = unix_ahead_of_monotonic();
+        for (number, at, _, _, stamp) in seen.remove("self").unwrap_or_default() {
+            // Where the stamp is no time of that clock, the page's having it has to do.
+            let taken = stamp / 1e6 + ahead;
+            let at = at / 1000.0;
+            let taken = if (taken - at).abs() < STAMP_IS_TIME { taken } else { at };
+            if let Some(number) = number.filter(|_| self.captured.len() < MAX_PICTURES) {
+                self.captured.push((number, taken));
+            }
+        }
+        for (stream, seen) in seen {
+            let pictures = self.pictures.entry(stream.clone()).or_default();
+            let stamps = self.stamps.entry(stream).or_default();
+            let room = MAX_PICTURES.saturating_sub(pictures.len());
+            for (number, at, width, height, stamp) in seen.into_iter().take(room) {
+                pictures.push(Picture { number, at: at / 1000.0, width, height });
+                stamps.push(stamp as u32);
+            }
+        }
+        for (stream, shown) in shown {
+            let all = self.shown.entry(stream).or_default();
+            let room = MAX_PICTURES.saturating_sub(all.len());
+            all.extend(shown.into_iter().take(room).map(|(stamp, at)| (stamp as u32, at / 1000.0)));
+        }
+    }
+
+    /// Somebody's pictures as they were given to the compositor, as far as they were.
+    #[must_use]
+    pub fn shown(&self, stream: &str) -> Vec<Picture> {
+        let (Some(pictures), Some(stamps), Some(shown)) =
+            (self.pictures.get(stream), self.stamps.get(stream), self.shown.get(stream))
+        else {
+            return Vec::new();
+        };
+        let shown: HashMap<u32, f64> = shown.iter().copied().collect();
+        let all = pictures.iter().zip(stamps);
+        all.filter_map(|(picture, stamp)| Some(Picture { at: *shown.get(stamp)?, ..*picture }))
+            .collect()
+    }
+}
+
+/// By how many seconds the Unix clock is ahead of that which the browser's stamps are of.
+fn unix_ahead_of_monotonic() -> f64 {
+    let monotonic = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    unix - (monotonic.tv_sec as f64 + monotonic.tv_nsec as f64 / 1e9)
 }
 
 impl PeerLog {

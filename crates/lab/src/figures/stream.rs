@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    Captures, Picture, PictureFigures, VoiceFigures, VoiceSample, Window, growth, picture_figures,
-    voice_figures,
+    Captures, Picture, PictureFigures, VoiceFigures, VoiceSample, Window, growth, percentile,
+    picture_figures, voice_figures,
 };
 
 /// What was written down of one person's picture and voice at another's; times are in Unix seconds
@@ -21,6 +21,8 @@ pub struct StreamRecord {
     pub connected_at: Option<f64>,
     /// The pictures that were ready to show.
     pub pictures: Vec<Picture>,
+    /// The same when they were given to the screen, where a program does that and says so.
+    pub shown: Vec<Picture>,
     /// Bytes of pictures that had come, without packet headers, at each look.
     pub video_bytes: Vec<(f64, f64)>,
     /// Looks at the voice.
@@ -28,7 +30,7 @@ pub struct StreamRecord {
 }
 
 /// What one person saw and heard of another.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct StreamFigures {
     /// Whose picture and voice.
     pub from: String,
@@ -43,6 +45,10 @@ pub struct StreamFigures {
     /// The pictures.
     #[serde(flatten)]
     pub pictures: PictureFigures,
+    /// From capture to the screen, where a program shows pictures.
+    pub shown_p50_ms: Option<f64>,
+    /// Of the slowest in twenty.
+    pub shown_p95_ms: Option<f64>,
     /// The voice.
     #[serde(flatten)]
     pub voice: VoiceFigures,
@@ -85,6 +91,8 @@ impl StreamRecord {
                 concealed: voice_figures(&self.voice, second).concealed,
             }
         };
+        let shown = self.shown.iter().filter(|picture| window.contains(picture.at));
+        let shown = captures.latencies_ms(shown);
         StreamFigures {
             from: self.from.clone(),
             to: self.to.clone(),
@@ -92,6 +100,8 @@ impl StreamRecord {
             first_picture_ms: since_joined(self.pictures.first().map(|picture| picture.at)),
             video_kbps: kbps(window),
             pictures: picture_figures(&self.pictures, captures, window),
+            shown_p50_ms: percentile(&shown, 50),
+            shown_p95_ms: percentile(&shown, 95),
             voice: voice_figures(&self.voice, window),
             seconds: window.each_second().map(second).collect(),
         }
