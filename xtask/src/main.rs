@@ -4,6 +4,7 @@ mod bench;
 mod camera_check;
 mod demo;
 mod fuzz;
+mod lab;
 mod package;
 mod run;
 mod setup;
@@ -25,6 +26,9 @@ cargo xtask COMMAND
   bench          measure calls of 2, 3 and 4 people (builds with optimisation)
   package        a Debian package of the app, in target/release/bundle/deb
 
+  lab [SCENARIO…] [--peer chromium]
+                 calls on bad networks, in namespaces of this machine (Linux, as root); all
+                 scenarios when none is named; --list says which there are
   fuzz [TARGET…] [--for SECONDS]
                  what hostile peers may send, invented by libFuzzer; a minute for each target
 
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
             Err(_) => usage_error(),
         },
         ["fuzz", targets @ ..] => fuzz::run(targets, fuzz::USUAL_SECONDS),
+        ["lab", arguments @ ..] => lab::run(arguments),
         ["setup"] => setup::everything(),
         ["build"] => setup::to_build().and_then(|tools| run::build(&tools)),
         ["bindings"] => test::write_bindings(),

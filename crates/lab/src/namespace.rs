@@ -16,8 +16,8 @@ use anyhow::{Context as _, bail};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::{
+    kernel::{DEVICE, Tun},
     process_tree,
-    tun::{DEVICE, Tun},
 };
 
 /// Where iproute2 keeps them.

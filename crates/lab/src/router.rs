@@ -1,8 +1,8 @@
 //! The wire between the namespaces: one thread that reads what each sends, delays and loses it as
 //! the scenario says, and gives it to the one it is for.
 //!
-//! It sleeps in poll(2) until a packet comes or is due, so that it takes little CPU; it is given a
-//! better place than the programs under test, so that a full machine does not lengthen its delays.
+//! It sleeps in poll(2) until a packet comes or is due, so that it takes little CPU; it goes
+//! before all other programs, so that a full machine does not lengthen its delays.
 
 mod switch;
 mod traffic;
@@ -23,11 +23,13 @@ use quartet_testkit::network::{Direction, PathConfig};
 use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
     io::Errno,
-    process::setpriority_process,
     time::{ClockId, clock_gettime},
 };
 
-use crate::{namespace::MTU, tun::Tun};
+use crate::{
+    kernel::{self, Tun},
+    namespace::MTU,
+};
 
 pub use self::{
     switch::{Attachment, Switch},
@@ -36,8 +38,6 @@ pub use self::{
 
 /// Packets taken from one namespace before the others get their turn.
 const BATCH: usize = 32;
-/// Better than every ordinary program (setpriority(2)).
-const PRIORITY: i32 = -15;
 
 /// A running router; [`Router::stop`] ends it and gives what it saw.
 #[derive(Debug)]
@@ -118,8 +118,8 @@ fn run(
     inbox: &Receiver<Command>,
     wake: &OwnedFd,
 ) -> io::Result<Traffic> {
-    if let Err(error) = setpriority_process(None, PRIORITY) {
-        tracing::warn!(%error, "the router is no better than other programs: delays may be longer");
+    if let Err(error) = kernel::go_first() {
+        tracing::warn!(%error, "the router waits its turn: its delays may be longer");
     }
     let mut buffer = [0; MTU + 64]; // nothing longer comes
     loop {

@@ -1,6 +1,5 @@
-//! A network interface whose packets come to this process instead of a wire (tun(4)).
-//!
-//! Linux makes it through an ioctl that no library of ours wraps: the one place with `unsafe`.
+//! What Linux does by calls that no library of ours wraps: interfaces whose packets come to this
+//! process instead of a wire (tun(4)), and threads that go first. The one place with `unsafe`.
 
 #![allow(unsafe_code)]
 
@@ -76,4 +75,19 @@ impl AsFd for Tun {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// Among those that go first; the least of them is enough (sched(7)).
+const PRIORITY: i32 = 1;
+
+/// Lets the calling thread run whenever it wants to, before every ordinary program.
+///
+/// # Errors
+///
+/// Without the right to; root has it, but some containers have not.
+pub fn go_first() -> io::Result<()> {
+    let parameter = libc::sched_param { sched_priority: PRIORITY };
+    // SAFETY: 0 is the calling thread, and the kernel only reads the parameter during the call.
+    let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_RR, &raw const parameter) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
