@@ -12,9 +12,11 @@ mod freeze_meter;
 pub mod layers;
 mod link;
 mod negotiator;
+mod picture_playout;
 pub mod red;
 pub mod repair;
 mod rung;
+mod sender_clock;
 pub mod session;
 mod voice_buffer;
 pub mod vp8;
@@ -23,7 +25,9 @@ pub use frame::{EncodedFrame, RtpPacket, SAMPLE_RATE, SAMPLES_PER_10_MS, VIDEO_C
 pub use frame_assembler::{Assembled, AssemblerConfig, FrameAssembler};
 pub use freeze_meter::{FreezeMeter, FreezeTotals};
 pub use link::{LinkAction, LinkEstimate, LinkEvent, LinkState};
+pub use picture_playout::PicturePlayout;
 pub use rung::Rung;
+pub use sender_clock::SenderClock;
 pub use voice_buffer::{
     MAX_PACKET_SAMPLES, UndecodableVoice, VoiceBuffer, VoiceDecoder, VoicePacketInfo, VoicePlayout,
     VoiceStats, VoiceTuning,

@@ -37,7 +37,11 @@ use webrtc::{
 };
 
 use self::{addresses::Addresses, relay_runtime::RelayRuntime};
-use crate::{IceConfig, IcePolicy, LinkError, error::name, interceptor};
+use crate::{
+    IceConfig, IcePolicy, LinkError,
+    error::name,
+    interceptor::{self, SenderClocks},
+};
 
 /// Checks of one candidate pair: for a second. Connecting takes two intervals, for the library
 /// nominates a pair at the next one and looks for the answer to that at the one after.
@@ -80,6 +84,8 @@ pub(crate) struct Signals {
     pub(crate) state: watch::Receiver<Option<LinkState>>,
     /// The peer has asked for a key frame.
     pub(crate) key_frame_wanted: Arc<Notify>,
+    /// The peer's clocks.
+    pub(crate) clocks: Arc<SenderClocks>,
 }
 
 /// What is sent of one medium: the track, and the header fields that stay the same.
@@ -146,6 +152,7 @@ impl Peer {
         let (queue, queue_end) = mpsc::channel(SIGNALS);
         let (state, state_end) = watch::channel(None);
         let key_frame_wanted = Arc::new(Notify::new());
+        let clocks = Arc::new(SenderClocks::default());
         let handler = Arc::new(Handler { queue, state });
         let build = |mdns| {
             let configuration = RTCConfigurationBuilder::default()
@@ -153,7 +160,7 @@ impl Peer {
                 .with_ice_transport_policy(policy)
                 .build();
             let handler = Arc::clone(&handler) as Arc<dyn PeerConnectionEventHandler>;
-            let chain = interceptor::chain(Arc::clone(&key_frame_wanted));
+            let chain = interceptor::chain(Arc::clone(&key_frame_wanted), Arc::clone(&clocks));
             let addresses = vec![addresses.clone()];
             let runtime: Arc<dyn Runtime> =
                 if relays { Arc::new(RelayRuntime::new()) } else { Arc::new(TokioRuntime) };
@@ -188,7 +195,8 @@ impl Peer {
             connection.map_err(|error| LinkError::library("opening a link", &error))?;
         match Self::add_media(&connection).await {
             Ok((voice, video, channel)) => {
-                let signals = Signals { queue: queue_end, state: state_end, key_frame_wanted };
+                let signals =
+                    Signals { queue: queue_end, state: state_end, key_frame_wanted, clocks };
                 Ok((Self { connection, voice, video, channel }, signals))
             }
             Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr, time::Duration};
 
-use quartet_core::{EncodedFrame, RtpPacket};
+use quartet_core::{EncodedFrame, RtpPacket, VoicePlayout};
 use quartet_proto::IceServer;
 
 /// Which paths may be used (`RTCIceTransportPolicy`).
@@ -58,8 +58,18 @@ pub struct LinkError {
 pub trait MediaSink: Send + Sync + fmt::Debug {
     /// An Opus packet (RFC 7587), in the order of arrival, duplicates removed.
     fn voice(&self, packet: RtpPacket);
-    /// A whole picture, in decoding order; after a loss the next one is a key frame.
+    /// A whole picture, in decoding order, when it is to be shown; after a loss that was not
+    /// repaired the next one is a key frame.
     fn picture(&self, frame: EncodedFrame);
+
+    /// What of the voice is heard when: pictures wait for it. `None` when nobody plays the voice.
+    fn voice_playout(&self) -> Option<VoicePlayout> {
+        None
+    }
+
+    /// Pictures are shown so many microseconds later than the voice of the same moment; negative
+    /// when earlier. Said a few times a second, as long as both are known.
+    fn pictures_behind_voice(&self, _micros: i64) {}
 }
 
 /// Counters of one direction of one medium since the link was made.

@@ -21,7 +21,7 @@ use super::{
     conversation::converse,
     counters::Counters,
     media_queue::MediaQueue,
-    receiver::{receive_video, receive_voice},
+    receiver::{Incoming, receive_video, receive_voice},
     sender::{PayloadTypes, Sender},
 };
 use crate::{
@@ -369,13 +369,18 @@ impl Actor {
     }
 
     async fn receive(&mut self, track: Arc<dyn TrackRemote>) {
-        let sink = Arc::clone(&self.parts.sink);
-        let counters = Arc::clone(&self.parts.counters);
-        match track.kind().await {
+        let kind = track.kind().await;
+        let incoming = Incoming {
+            track,
+            sink: Arc::clone(&self.parts.sink),
+            counters: Arc::clone(&self.parts.counters),
+            clocks: Arc::clone(&self.parts.signals.clocks),
+        };
+        match kind {
             RtpCodecKind::Audio if !self.has_voice => {
                 self.has_voice = true;
                 self.tasks.spawn(async move {
-                    receive_voice(track, sink, counters).await;
+                    receive_voice(incoming).await;
                     Ended::Receiver
                 });
             }
@@ -383,7 +388,7 @@ impl Actor {
                 self.has_video = true;
                 let requested = Arc::clone(&self.parts.key_frame_requested);
                 self.tasks.spawn(async move {
-                    receive_video(track, sink, counters, requested).await;
+                    receive_video(incoming, requested).await;
                     Ended::Receiver
                 });
             }

@@ -1,9 +1,12 @@
 //! The tasks that receive, one for each medium. The library keeps 256 packets for each and drops
 //! the rest: nothing here may take long.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use quartet_core::{Assembled, AssemblerConfig, FrameAssembler, RtpPacket};
+use quartet_core::{Assembled, AssemblerConfig, FrameAssembler, PicturePlayout, RtpPacket};
 use rtc::{
     rtcp::{
         payload_feedbacks::picture_loss_indication::PictureLossIndication,
@@ -17,18 +20,31 @@ use tokio::sync::Notify;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 use super::counters::{Counter, Counters};
-use crate::{MediaSink, arrivals::Arrivals, key_frame_requests::KeyFrameRequests};
+use crate::{
+    MediaSink, arrivals::Arrivals, interceptor::SenderClocks, key_frame_requests::KeyFrameRequests,
+};
+
+/// The voice is told this often how much later or earlier the pictures are.
+const TELL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// What a receiving task works with.
+pub(super) struct Incoming {
+    pub(super) track: Arc<dyn TrackRemote>,
+    pub(super) sink: Arc<dyn MediaSink>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) clocks: Arc<SenderClocks>,
+}
 
 /// Passes voice on until the track ends.
-pub(super) async fn receive_voice(
-    track: Arc<dyn TrackRemote>,
-    sink: Arc<dyn MediaSink>,
-    counters: Arc<Counters>,
-) {
+pub(super) async fn receive_voice(incoming: Incoming) {
+    let Incoming { track, sink, counters, clocks } = incoming;
     let mut stream = Stream::default();
     while let Some(event) = track.poll().await {
-        if let TrackRemoteEvent::OnRtpPacket(packet) = event
-            && let (packet, true) = stream.take(packet, &counters.voice_in)
+        let TrackRemoteEvent::OnRtpPacket(packet) = event else { continue };
+        if stream.ssrc != Some(packet.header.ssrc) {
+            clocks.set_voice(packet.header.ssrc);
+        }
+        if let (packet, true) = stream.take(packet, &counters.voice_in)
             && !packet.payload.is_empty()
         {
             sink.voice(packet);
@@ -38,17 +54,16 @@ pub(super) async fn receive_voice(
 
 /// Puts pictures together until the track ends; `requested` is notified when somebody here wants a
 /// key frame.
-pub(super) async fn receive_video(
-    track: Arc<dyn TrackRemote>,
-    sink: Arc<dyn MediaSink>,
-    counters: Arc<Counters>,
-    requested: Arc<Notify>,
-) {
+pub(super) async fn receive_video(incoming: Incoming, requested: Arc<Notify>) {
+    let Incoming { track, sink, counters, clocks } = incoming;
     let mut stream = Stream::default();
+    let mut playout = PicturePlayout::default();
+    let mut told = Instant::now();
     let mut assembler = FrameAssembler::new(AssemblerConfig::default());
     let mut requests = KeyFrameRequests::default();
     loop {
-        let wake = [assembler.poll_timeout(), requests.poll_timeout()].into_iter().flatten().min();
+        let wake = [assembler.poll_timeout(), requests.poll_timeout(), playout.poll_timeout()];
+        let wake = wake.into_iter().flatten().min();
         tokio::select! {
             event = track.poll() => match event {
                 Some(TrackRemoteEvent::OnRtpPacket(packet)) => {
@@ -70,12 +85,28 @@ pub(super) async fn receive_video(
                     if frame.key {
                         requests.satisfied();
                     }
-                    counters.video_in.frame();
-                    sink.picture(frame);
+                    if let Some(ssrc) = stream.ssrc
+                        && let Some((voice, picture)) = clocks.pair(ssrc)
+                        && let Some(heard) = sink.voice_playout()
+                        && let Some(timestamp) = picture.picture_of(&voice, heard.timestamp)
+                    {
+                        playout.heard(now, timestamp, heard.at);
+                    }
+                    playout.push(now, frame);
                 }
                 Assembled::KeyFrameWanted => requests.want(now),
                 Assembled::Resend(lost) => resend.extend(lost),
             }
+        }
+        while let Some(frame) = playout.poll(now) {
+            counters.video_in.frame();
+            sink.picture(frame);
+        }
+        if let Some(behind) = playout.behind_voice()
+            && now.saturating_duration_since(told) >= TELL_INTERVAL
+        {
+            told = now;
+            sink.pictures_behind_voice(behind);
         }
         let Some(media_ssrc) = stream.ssrc else { continue };
         // An error means that the connection has ended, and so will this task.
