@@ -7,8 +7,8 @@ use super::{
     inherent_loss::InherentLoss,
     loss::{LossMeter, QueueLoss},
     path_delay::PathDelay,
-    probing::Probing,
-    rate::{Outcome, Rate, Signs},
+    probing::{ProbePath, Probing},
+    rate::{Outcome, Rate, Signs, UNEVEN},
     silence::Silence,
     throughput::{Best, SentRate, Throughput},
 };
@@ -209,7 +209,7 @@ impl CongestionController {
         match arrival {
             Some(arrival) => {
                 let waited = self.delay.on_packet(departure, arrival);
-                let waited = waited > WAITED + self.delay.jitter();
+                let waited = waited > WAITED + self.jitter();
                 self.throughput.on_packet(report.id, arrival, bits, waited, *lost_before);
                 *lost_before = 0;
             }
@@ -281,6 +281,10 @@ impl CongestionController {
         }
     }
 
+    fn jitter(&self) -> i64 {
+        self.delay.jitter(self.rate.settled())
+    }
+
     fn note_rtt(&mut self, rtt: Duration) {
         self.least_rtt = Some(self.least_rtt.map_or(rtt, |least| least.min(rtt)));
         self.rtt = Some(match self.rtt {
@@ -306,9 +310,9 @@ impl CongestionController {
         let signs = Signs {
             level: self.delay.level(),
             slope: self.delay.slope(),
-            jitter: self.delay.jitter(),
+            jitter: self.jitter(),
             acked,
-            busy: self.throughput.busy_rate(BUSY_WINDOW).map(|rate| rate / kept),
+            busy: self.throughput.busy_rate(BUSY_WINDOW),
             sent: self.sent.rate(now),
             drops: self.queue_loss.drops(),
             probed: self.probed.is_some_and(|at| now.saturating_duration_since(at) < PROBE_ECHO),
@@ -319,8 +323,10 @@ impl CongestionController {
             Outcome::NotOurs => self.delay.accept_queue(),
             _ => {}
         }
-        while let Some(result) = self.probing.result(self.inherent.verdict().inherent) {
-            if self.rate.on_probe(now, result.rate, result.saturated) && !result.saturated {
+        let inherent = self.inherent.verdict().inherent;
+        if let Some(result) = self.probing.result(inherent, signs.jitter) {
+            let ended = result.saturated && signs.jitter < UNEVEN;
+            if self.rate.on_probe(now, result.rate, ended) && !result.saturated {
                 self.probing.go_on(now);
             } else {
                 self.probing.stop();
@@ -364,10 +370,12 @@ impl CongestionController {
     fn consider_probe(&mut self, now: Instant) {
         let calm =
             self.outcome == Outcome::Calm && self.experiment.is_none() && !self.silence.is_silent();
-        let jitter = Duration::from_micros(self.delay.jitter().max(0) as u64);
+        let jitter = Duration::from_micros(self.jitter().max(0) as u64);
         let target = self.rate.target();
         let rtt = self.rtt.unwrap_or_default();
-        self.probing.consider(now, target, self.wanted, calm, (rtt, jitter));
+        let inherent = self.inherent.verdict().inherent;
+        let path = ProbePath { rtt, jitter, inherent };
+        self.probing.consider(now, target, self.wanted, calm, path);
     }
 }
 

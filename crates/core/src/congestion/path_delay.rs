@@ -18,6 +18,8 @@ const BASE_WINDOW: i64 = 12_000_000;
 /// When the delay jumps by more than this from one packet to the next, µs, it is not a queue: the
 /// receiver's clock was set, its time stamps have wrapped, or the numbers are made up.
 const CLOCK_JUMP: i64 = 8_000_000;
+/// The largest usual packet.
+const PACKET_BITS: f64 = 1200.0 * 8.0;
 /// Never more packets than this in a window, whatever their time stamps.
 const MAX_POINTS: usize = 512;
 
@@ -117,9 +119,11 @@ impl PathDelay {
         if below > 0.0 { (above / below).clamp(-10.0, 10.0) } else { 0.0 }
     }
 
-    /// How uneven the delays are, µs: how far a packet lies above the level on average.
-    pub(super) fn jitter(&self) -> i64 {
-        self.spread.clamp(0.0, 1_000_000.0) as i64
+    /// How uneven the delays are, µs: how far a packet lies above the level on average, without what
+    /// packets sent at `rate` (bit/s) make each other wait on a path that carries about that.
+    pub(super) fn jitter(&self, rate: f64) -> i64 {
+        let own = PACKET_BITS / rate.max(1.0) * 1e6;
+        (self.spread - own).clamp(0.0, 1_000_000.0) as i64
     }
 
     /// Takes the present queue for a part of the path: it is somebody else's.

@@ -16,16 +16,21 @@ const STEP: f64 = 2.0;
 /// A probe lasts at least this long, so that time stamps (250 µs) and a busy receiver do not blur
 /// it, and longer on a path with jitter.
 const SHORTEST: Duration = Duration::from_millis(20);
-const LONGEST: Duration = Duration::from_millis(80);
+const LONGEST: Duration = Duration::from_millis(60);
 /// Packets of a probe; fewer say little. A slow path is spared: five large packets are 100 ms of
 /// 500 kbit/s.
 const LEAST_PACKETS: usize = 5;
 const LEAST_PACKETS_SLOW: usize = 3;
+/// On a path that loses packets, so many more, as a multiple of what is lost.
+const MORE_FOR_LOSS: f64 = 2.0;
 /// A path on which an estimate is below this is slow, bit/s, unless it was never tried.
 const SLOW: f64 = 600_000.0;
 /// While the application wants more than the estimate, a probe every so often: with the two that
 /// follow a success, a path that has become five times faster is found within 4 s.
 const INTERVAL: Duration = Duration::from_millis(2500);
+/// On a path that carries little more than a voice, a probe is a long queue: less often there.
+const INTERVAL_NARROW: Duration = Duration::from_secs(5);
+const NARROW: f64 = 250_000.0;
 /// After a cut the path is left alone for so long.
 const AFTER_CUT: Duration = Duration::from_millis(1500);
 /// When no result has come by then and a round trip, the packets or their reports are lost, or there
@@ -37,8 +42,10 @@ const TRIES: u8 = 3;
 const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(1);
 /// A probe that came this much slower than it was sent has filled the path.
 const SATURATED: f64 = 0.85;
-/// Shares of the packets of a probe that must have come for it to say anything.
-const LEAST_ARRIVED: f64 = 0.5;
+/// When so much more of a probe is lost than the line loses by itself, it has not come through.
+const MOST_LOST: f64 = 0.3;
+/// Jitter stretches a probe by about its mean; what is left of it is at least this part.
+const LEAST_SPAN: f64 = 0.5;
 
 #[derive(Debug)]
 struct Cluster {
@@ -48,10 +55,12 @@ struct Cluster {
     /// First and last departure, µs.
     departures: Option<(i64, i64)>,
     arrivals: Option<(i64, i64)>,
-    first_bits: f64,
     last_bits: f64,
     sent_bits: f64,
-    arrived_bits: f64,
+    /// From the first packet that came, without it, to the last that came, with those lost between.
+    spanned_bits: f64,
+    /// After the last that came.
+    pending_bits: f64,
     sent: usize,
     arrived: usize,
 }
@@ -63,6 +72,15 @@ pub(super) struct ProbeResult {
     pub(super) rate: f64,
     /// It would not have carried more.
     pub(super) saturated: bool,
+}
+
+/// What a probe has to reckon with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ProbePath {
+    pub(super) rtt: Duration,
+    pub(super) jitter: Duration,
+    /// Share that the line loses by itself.
+    pub(super) inherent: f64,
 }
 
 /// Decides on probes; at most one is under way.
@@ -112,9 +130,9 @@ impl Probing {
         target: f64,
         wanted: f64,
         calm: bool,
-        path: (Duration, Duration),
+        path: ProbePath,
     ) {
-        let (rtt, jitter) = path;
+        let ProbePath { rtt, jitter, inherent } = path;
         if let Some(last) = &self.cluster {
             if now < last.overdue {
                 return;
@@ -128,9 +146,10 @@ impl Probing {
         if !calm || now < self.not_before || target >= wanted {
             return;
         }
+        let interval = if target < NARROW { INTERVAL_NARROW } else { INTERVAL };
         let multiple = match self.queue.pop_front() {
             Some(multiple) => multiple,
-            None if now.saturating_duration_since(self.last) >= INTERVAL => {
+            None if now.saturating_duration_since(self.last) >= interval => {
                 self.tries = 0;
                 STEP
             }
@@ -139,12 +158,13 @@ impl Probing {
         let slow = target < SLOW && multiple <= STEP;
         // Half more than is wanted, so that what is wanted is surely carried.
         let rate = (target * multiple).min(wanted * 1.5);
-        let time = (2 * jitter).clamp(SHORTEST, LONGEST);
+        let time = (3 * jitter).clamp(SHORTEST, LONGEST);
+        let packets = if slow { LEAST_PACKETS_SLOW } else { LEAST_PACKETS };
         let probe = Probe {
             id: ProbeId(self.next_id),
             rate_bps: rate as u64,
             bytes: (rate * time.as_secs_f64() / 8.0) as usize,
-            packets: if slow { LEAST_PACKETS_SLOW } else { LEAST_PACKETS },
+            packets: (packets as f64 * (1.0 + MORE_FOR_LOSS * inherent)).ceil() as usize,
         };
         self.next_id = self.next_id.wrapping_add(1);
         self.last = now;
@@ -155,10 +175,10 @@ impl Probing {
             overdue: now + PATIENCE + rtt.min(LONGEST_ROUND_TRIP),
             departures: None,
             arrivals: None,
-            first_bits: 0.0,
             last_bits: 0.0,
             sent_bits: 0.0,
-            arrived_bits: 0.0,
+            spanned_bits: 0.0,
+            pending_bits: 0.0,
             sent: 0,
             arrived: 0,
         });
@@ -191,27 +211,27 @@ impl Probing {
         }
         cluster.sent_bits += bits;
         cluster.sent = cluster.sent.saturating_add(1);
+        if cluster.arrivals.is_some() {
+            cluster.pending_bits += bits;
+        }
         if let Some(arrival) = arrival {
-            let arrivals = cluster.arrivals.get_or_insert_with(|| {
-                cluster.first_bits = bits;
-                (arrival, arrival)
-            });
+            let arrivals = cluster.arrivals.get_or_insert((arrival, arrival));
             arrivals.0 = arrivals.0.min(arrival);
             arrivals.1 = arrivals.1.max(arrival);
-            cluster.arrived_bits += bits;
+            cluster.spanned_bits += std::mem::take(&mut cluster.pending_bits);
             cluster.arrived = cluster.arrived.saturating_add(1);
         }
     }
 
     /// Called after each feedback: what the probe under way has shown, once all of it is reported.
-    /// `inherent` is the share that the line loses by itself.
-    pub(super) fn result(&mut self, inherent: f64) -> Option<ProbeResult> {
+    /// `inherent` is the share that the line loses by itself, `jitter` in µs.
+    pub(super) fn result(&mut self, inherent: f64, jitter: i64) -> Option<ProbeResult> {
         let whole = self.cluster.as_ref().is_some_and(|cluster| {
             cluster.sent >= cluster.probe.packets
                 && cluster.sent_bits >= 7.2 * cluster.probe.bytes as f64
         });
         let cluster = if whole { self.cluster.take() } else { None }?;
-        cluster.result(inherent)
+        cluster.result(inherent, jitter)
     }
 
     /// A probe has shown more than was known: go on at once.
@@ -228,19 +248,19 @@ impl Probing {
 }
 
 impl Cluster {
-    fn result(&self, inherent: f64) -> Option<ProbeResult> {
+    fn result(&self, inherent: f64, jitter: i64) -> Option<ProbeResult> {
         let (departures, arrivals) = (self.departures?, self.arrivals?);
-        let came = self.arrived as f64 / self.sent as f64;
-        if self.arrived < 3 || came < LEAST_ARRIVED * (1.0 - inherent) {
+        let lost = 1.0 - self.arrived as f64 / self.sent as f64;
+        if self.arrived < 2 || lost > inherent + MOST_LOST {
             return None;
         }
-        // From the first packet to the last, without the last one's departure and the first one's
-        // arrival: n packets span n − 1 gaps.
+        // n packets span n − 1 gaps: the last one's departure begins none, the first one's arrival
+        // ends none.
         let sent_time = ((departures.1 - departures.0) as f64 / 1e6).max(0.001);
-        let arrived_time = ((arrivals.1 - arrivals.0) as f64 / 1e6).max(0.001);
+        let span = (arrivals.1 - arrivals.0) as f64;
+        let arrived_time = (span - jitter as f64).max(span * LEAST_SPAN) / 1e6;
         let sent = (self.sent_bits - self.last_bits) / sent_time;
-        let arrived =
-            (self.arrived_bits - self.first_bits) / arrived_time / (1.0 - inherent).max(0.4);
+        let arrived = self.spanned_bits / arrived_time.max(0.001);
         Some(ProbeResult { rate: sent.min(arrived), saturated: arrived < SATURATED * sent })
     }
 }

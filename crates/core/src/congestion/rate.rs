@@ -20,7 +20,7 @@ const SHORT: f64 = 0.5;
 /// And this part of the capacity is used then: what a frame's own packets queue must fit.
 const AFTER_CUT_SHORT: f64 = 0.9;
 /// With more jitter than this, µs, the pace of single packets says little.
-const UNEVEN: i64 = 4_000;
+pub(super) const UNEVEN: i64 = 4_000;
 /// While draining, so much is sent that the queue is gone in this long, µs: below a second, so that
 /// a full 200 ms buffer at a fifth of the old rate is empty within two.
 const DRAIN_TIME: f64 = 600_000.0;
@@ -28,7 +28,7 @@ const DRAIN_TIME: f64 = 600_000.0;
 const DRAIN_LEAST: f64 = 0.12;
 /// The part of the measured capacity that is used after a cut. What a path carries is measured well
 /// while it is full, so little has to be left free.
-const AFTER_CUT: f64 = 0.95;
+const AFTER_CUT: f64 = 0.93;
 /// When draining has taken this long, the queue is not ours.
 const DRAIN_PATIENCE: Duration = Duration::from_millis(2500);
 /// Growth a second away from any known ceiling, and near one. GCC grows by 8 % a second (§5.5);
@@ -40,7 +40,7 @@ const GROWTH_AT: f64 = 0.004;
 /// A ceiling is near from here on.
 const NEAR: f64 = 0.8;
 /// And met from here on.
-const AT: f64 = 0.96;
+const AT: f64 = 0.94;
 /// A ceiling that was not met again for so long is forgotten; probes find sooner whether the path
 /// carries more.
 const CEILING_EXPIRES: Duration = Duration::from_secs(15);
@@ -235,13 +235,13 @@ impl Rate {
         measured.unwrap_or(0.7 * self.target).min(self.target.max(signs.sent))
     }
 
-    /// A probe has come through at `rate`; true when that is news.
-    pub(super) fn on_probe(&mut self, now: Instant, rate: f64, saturated: bool) -> bool {
+    /// A probe has come through at `rate`, where the path has `ended` or not; true when that is news.
+    pub(super) fn on_probe(&mut self, now: Instant, rate: f64, ended: bool) -> bool {
         let found = rate * AFTER_PROBE;
         if self.is_draining() || found <= self.target {
             return false;
         }
-        self.ceiling = saturated.then_some((rate, now));
+        self.ceiling = ended.then_some((rate, now));
         self.set(found);
         true
     }

@@ -19,7 +19,8 @@ struct Arrival {
     /// Since the packet before, as far as the time between them is covered by reports.
     span: i64,
     bits: f64,
-    /// Both this packet and the one before had to wait: the path was never idle between them.
+    /// Both this packet and the one before had to wait, and none was lost between them: the path was
+    /// never idle, and all that it carried is known.
     busy: bool,
 }
 
@@ -58,7 +59,8 @@ impl Throughput {
             return;
         }
         let span = latest - last_at;
-        self.arrivals.push_back(Arrival { at: latest, span, bits, busy: waited && last_waited });
+        let busy = waited && last_waited && lost_before == 0;
+        self.arrivals.push_back(Arrival { at: latest, span, bits, busy });
         while self.arrivals.len() > MAX_ARRIVALS
             || self.arrivals.front().is_some_and(|first| latest - first.at > KEPT)
         {
