@@ -7,9 +7,11 @@
 //! pure.
 
 mod cpu_policy;
+mod plan;
 mod selector;
 
 pub use cpu_policy::{CpuPolicy, Load};
+pub use plan::{LayerPlan, Plan, Situation, View, Viewer};
 pub use selector::LayerSelector;
 
 use crate::Rung;

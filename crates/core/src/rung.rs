@@ -27,6 +27,15 @@ impl Rung {
         }
     }
 
+    /// The smallest rung that looks well where it is shown so many pixels high; `None` where it is
+    /// not shown. Enlarged by up to a third it does: four tiles of a usual window are a little
+    /// higher than 360 pixels, and need not cost 720.
+    #[must_use]
+    pub fn shown_at(height: u16) -> Option<Self> {
+        let high_enough = |rung: &Self| u32::from(rung.size().1) * 4 >= u32::from(height) * 3;
+        (height > 0).then(|| Self::ALL.into_iter().find(high_enough).unwrap_or(Self::P720))
+    }
+
     /// The bits a second between which this rung is of use: below, a smaller picture looks better;
     /// above, nobody sees a difference. The ranges overlap, so that a rate in between need not
     /// change the rung.
@@ -88,6 +97,21 @@ mod tests {
         assert_eq!(Rung::offered((320, 240)), [P180]);
         assert_eq!(Rung::offered((160, 90)), [P180]);
         assert_eq!(Rung::offered((0, 0)), [P180]);
+    }
+
+    #[test]
+    fn a_window_gets_a_picture_that_is_enlarged_by_a_third_at_most() {
+        for (height, rung) in [
+            (0, None),
+            (1, Some(Rung::P180)),
+            (240, Some(Rung::P180)),
+            (241, Some(Rung::P360)),
+            (480, Some(Rung::P360)),
+            (481, Some(Rung::P720)),
+            (u16::MAX, Some(Rung::P720)),
+        ] {
+            assert_eq!(Rung::shown_at(height), rung, "{height} pixels");
+        }
     }
 
     #[test]
