@@ -43,6 +43,8 @@ const MAX_FOR_VOICE: Micros = 250_000;
 const BEFORE_VOICE: Micros = 32_000;
 /// What is heard is told about in steps of 10 ms; so many are averaged.
 const VOICE_AVERAGED: Micros = 8;
+/// The voice waits for pictures no longer than this: whoever talks minds delay more than lips.
+const MAX_VOICE_DELAY: Micros = 150_000;
 /// A difference between picture and voice beyond this comes from a clock that is wrong.
 const MAX_DIFFERENCE: Micros = 2_000_000;
 /// Without a word of the voice for this long nobody looks at the lips.
@@ -144,6 +146,15 @@ impl PicturePlayout {
     #[must_use]
     pub fn behind_voice(&self) -> Option<i64> {
         Some(self.offset? - self.voice.as_ref()?.offset)
+    }
+
+    /// How much later than its packets allow a voice has to be played at least, that is now played
+    /// `present` later, when pictures are `behind` it by so many microseconds.
+    #[must_use]
+    pub fn voice_delay(present: Duration, behind: i64) -> Duration {
+        let present = i64::try_from(present.as_micros()).unwrap_or(MAX_VOICE_DELAY);
+        let wanted = present.saturating_add(behind).saturating_sub(BEFORE_VOICE);
+        Duration::from_micros(wanted.clamp(0, MAX_VOICE_DELAY).unsigned_abs())
     }
 
     /// Pictures that wait.

@@ -2,11 +2,13 @@
 
 use std::{
     sync::{Arc, Weak},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
-use quartet_core::{EncodedFrame, FreezeMeter, FreezeTotals, RtpPacket, VoiceStats};
+use quartet_core::{
+    EncodedFrame, FreezeMeter, FreezeTotals, PicturePlayout, RtpPacket, VoicePlayout, VoiceStats,
+};
 use quartet_media::VoiceReceiver;
 use quartet_proto::{Epoch, PeerId};
 use quartet_rtc::{Link, MediaSink};
@@ -91,7 +93,12 @@ impl Intake {
 
     /// The peer sends no pictures for now, by its own choice.
     pub(crate) fn pause_pictures(&self) {
-        self.state.lock().meter.pause(Instant::now());
+        let mut state = self.state.lock();
+        state.meter.pause(Instant::now());
+        // Nothing is there that the voice would have to wait for.
+        if let Some(voice) = &state.voice {
+            voice.set_minimum_delay(Duration::ZERO);
+        }
     }
 
     pub(crate) fn tap(&self, tap: Arc<dyn VoiceTap>) {
@@ -158,6 +165,19 @@ impl MediaSink for LinkIntake {
         drop(state);
         if tile.show(&frame) {
             self.intake.request_key_frame();
+        }
+    }
+
+    fn voice_playout(&self) -> Option<VoicePlayout> {
+        let state = self.intake.state.lock();
+        state.voice.as_ref().filter(|_| state.epoch == Some(self.epoch))?.playout()
+    }
+
+    fn pictures_behind_voice(&self, micros: i64) {
+        let state = self.intake.state.lock();
+        if let Some(voice) = state.voice.as_ref().filter(|_| state.epoch == Some(self.epoch)) {
+            let delay = PicturePlayout::voice_delay(voice.stats().delay, micros);
+            voice.set_minimum_delay(delay);
         }
     }
 }

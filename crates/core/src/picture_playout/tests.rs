@@ -143,6 +143,19 @@ fn pictures_that_are_later_than_the_voice_are_told_of() {
 }
 
 #[test]
+fn a_voice_waits_for_late_pictures_until_both_are_in_step() {
+    let ms = |ms: u64| Duration::from_millis(ms);
+    assert_eq!(PicturePlayout::voice_delay(ms(40), -30_000), ms(0));
+    let delay = PicturePlayout::voice_delay(ms(40), 100_000);
+    assert_eq!(delay, ms(108));
+    // Once it is played that late, it stays so.
+    assert_eq!(PicturePlayout::voice_delay(delay, 32_000), delay);
+    for behind in [i64::MIN, i64::MAX] {
+        assert!(PicturePlayout::voice_delay(Duration::MAX, behind) <= ms(150));
+    }
+}
+
+#[test]
 fn no_picture_waits_for_a_voice_that_is_hopelessly_late_or_mad() {
     for voice in [600, 1_500, 5_000] {
         let run = run(0, &[20; 300], |_| Some(voice));
