@@ -33,7 +33,7 @@ pub(crate) fn tone(sample: u64) -> f32 {
 
 impl VoiceDecoder for ToneDecoder {
     fn inspect(&self, payload: &[u8]) -> Option<VoicePacketInfo> {
-        let sample = u64::from_be_bytes(payload.try_into().ok()?);
+        let sample = u64::from_be_bytes(*payload.first_chunk()?);
         Some(VoicePacketInfo {
             samples: PACKET,
             redundant: self.redundancy,
@@ -42,7 +42,7 @@ impl VoiceDecoder for ToneDecoder {
     }
 
     fn decode(&mut self, payload: &[u8], out: &mut [f32]) -> Result<(), UndecodableVoice> {
-        let first = u64::from_be_bytes(payload.try_into().map_err(|_| UndecodableVoice)?);
+        let first = u64::from_be_bytes(*payload.first_chunk().ok_or(UndecodableVoice)?);
         if first == SILENCE {
             out.fill(0.0);
             return Ok(());
@@ -53,7 +53,7 @@ impl VoiceDecoder for ToneDecoder {
     }
 
     fn recover(&mut self, next: &[u8], out: &mut [f32]) -> Result<(), UndecodableVoice> {
-        let next = u64::from_be_bytes(next.try_into().map_err(|_| UndecodableVoice)?);
+        let next = u64::from_be_bytes(*next.first_chunk().ok_or(UndecodableVoice)?);
         self.decode(&(next - out.len() as u64).to_be_bytes(), out)
     }
 

@@ -3,6 +3,7 @@
 mod call;
 mod losses;
 mod pace;
+mod scenarios;
 
 use std::time::Duration;
 
