@@ -56,7 +56,7 @@ impl Arrivals {
 }
 
 /// The extended number nearest to `highest` whose low 16 bits are `sequence`.
-fn extend(sequence: u16, highest: u64) -> u64 {
+pub(crate) fn extend(sequence: u16, highest: u64) -> u64 {
     let ahead = sequence.wrapping_sub(highest as u16);
     if ahead < 0x8000 {
         highest + u64::from(ahead)

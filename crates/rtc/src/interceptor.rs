@@ -2,33 +2,52 @@
 //!
 //! Each is a machine without a clock, driven by the task of the connection.
 
+mod congestion;
 mod key_frame_tap;
 mod nack_responder;
 mod sender_report_tap;
+mod sent_packets;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rtc::interceptor::{
     ReceiverReportBuilder, Registry, SenderReportBuilder, Slot, TwccReceiverBuilder,
-    TwccSenderBuilder,
 };
 use tokio::sync::Notify;
 
 pub(crate) use self::sender_report_tap::SenderClocks;
 use self::{
-    key_frame_tap::KeyFrameTap, nack_responder::NackResponder, sender_report_tap::SenderReportTap,
+    congestion::Congestion, key_frame_tap::KeyFrameTap, nack_responder::NackResponder,
+    sender_report_tap::SenderReportTap,
 };
+use crate::steering::Steering;
 
-/// The chain of a link; `key_frame_wanted` is notified when the peer asks for a key frame, and
-/// `clocks` hold what its sender reports tell.
-pub(crate) fn chain(key_frame_wanted: Arc<Notify>, clocks: Arc<SenderClocks>) -> Registry {
+/// How often the peer is told what became of its packets: as often as its controller can make use
+/// of it. A feedback takes some 50 bytes, so this is 10 kbit/s.
+const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What the chain of a link shares with the rest of it.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    /// Notified when the peer asks for a key frame.
+    pub(crate) key_frame_wanted: Arc<Notify>,
+    /// Hold what the peer's sender reports tell.
+    pub(crate) clocks: Arc<SenderClocks>,
+    pub(crate) steering: Arc<Steering>,
+}
+
+/// The chain of a link.
+pub(crate) fn chain(shared: Shared) -> Registry {
     Registry::new()
-        .with(Slot::TwccSender, TwccSenderBuilder::new().build())
+        .with(Slot::CongestionControl, Congestion::new(shared.steering))
         .with(Slot::NackResponder, NackResponder::default())
-        .with(Slot::TwccReceiver, TwccReceiverBuilder::new().build())
+        .with(
+            Slot::TwccReceiver,
+            TwccReceiverBuilder::new().with_interval(FEEDBACK_INTERVAL).build(),
+        )
         .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
-        .with(Slot::from(13_000), SenderReportTap::new(clocks))
+        .with(Slot::from(13_000), SenderReportTap::new(shared.clocks))
         // The last one before the application.
-        .with(Slot::from(14_000), KeyFrameTap::new(key_frame_wanted))
+        .with(Slot::from(14_000), KeyFrameTap::new(shared.key_frame_wanted))
 }

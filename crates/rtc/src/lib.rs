@@ -28,6 +28,7 @@ mod key_frame_requests;
 mod link;
 mod peer;
 mod sdp;
+mod steering;
 mod types;
 
 pub use link::Link;

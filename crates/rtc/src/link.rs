@@ -8,10 +8,14 @@ mod receiver;
 mod sender;
 mod stats;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use quartet_core::{EncodedFrame, LinkAction, LinkEvent};
+use quartet_core::{EncodedFrame, LinkAction, LinkEvent, congestion::LinkShare};
 use quartet_proto::PeerMessage;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -26,7 +30,7 @@ use self::{
     counters::Counters,
     media_queue::{MediaQueue, Voice},
 };
-use crate::{LinkConfig, LinkError, LinkStats, MediaSink, peer::Peer};
+use crate::{LinkConfig, LinkError, LinkStats, MediaSink, peer::Peer, steering::Steering};
 
 /// Actions that wait; a restart makes one description and a few dozen candidates.
 const MAX_ACTIONS: usize = 256;
@@ -43,6 +47,7 @@ pub struct Link {
     overflow: Arc<Notify>,
     queue: Arc<MediaQueue>,
     counters: Arc<Counters>,
+    steering: Arc<Steering>,
     /// The newest thing that the peer is to be told.
     to_say: watch::Sender<Option<PeerMessage>>,
     /// A key frame of ours is wanted…
@@ -67,7 +72,8 @@ impl Link {
         sink: Arc<dyn MediaSink>,
         events: mpsc::Sender<LinkEvent>,
     ) -> Result<Self, LinkError> {
-        let (peer, signals) = Peer::open(&config.ice).await?;
+        let steering = Arc::new(Steering::new(Instant::now()));
+        let (peer, signals) = Peer::open(&config.ice, &steering).await?;
         let (actions, actions_end) = mpsc::channel(MAX_ACTIONS);
         let (ended, ended_end) = watch::channel(false);
         let connection = Arc::clone(&peer.connection);
@@ -89,6 +95,7 @@ impl Link {
             to_say: to_say_end,
             queue: Arc::clone(&queue),
             counters: Arc::clone(&counters),
+            steering: Arc::clone(&steering),
             key_frame_requested: Arc::clone(&key_frame_requested),
             cancel: cancel.clone(),
         });
@@ -101,6 +108,7 @@ impl Link {
             overflow,
             queue,
             counters,
+            steering,
             to_say,
             key_frame_wanted,
             key_frame_requested,
@@ -138,6 +146,12 @@ impl Link {
         self.queue.push_voice(Voice { timestamp, payload });
     }
 
+    /// What the link may send, and what it would like to be able to: to be told again whenever
+    /// [`LinkEvent::Estimate`] or the plan has changed. Until then the link's own estimate counts.
+    pub fn set_share(&self, share: LinkShare) {
+        self.steering.set_share(Instant::now(), share);
+    }
+
     /// Says something to the peer, past the server, as soon as its channel is open; the peer hears
     /// it as [`LinkEvent::Said`]. Of what is said in quick succession only the last may arrive. A
     /// new link has to be told again.
@@ -157,7 +171,11 @@ impl Link {
 
     /// The counters and the path; after the end the counters only.
     pub async fn stats(&self) -> LinkStats {
+        let estimate = self.steering.estimate();
         let mut stats = LinkStats {
+            estimate_bps: Some(estimate.bitrate_bps),
+            loss: estimate.loss,
+            rtt: estimate.rtt,
             video_in: self.counters.video_in.read(),
             video_out: self.counters.video_out.read(),
             voice_in: self.counters.voice_in.read(),

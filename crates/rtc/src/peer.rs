@@ -40,7 +40,8 @@ use self::{addresses::Addresses, relay_runtime::RelayRuntime};
 use crate::{
     IceConfig, IcePolicy, LinkError,
     error::name,
-    interceptor::{self, SenderClocks},
+    interceptor::{self, SenderClocks, Shared},
+    steering::Steering,
 };
 
 /// Checks of one candidate pair: for a second. Connecting takes two intervals, for the library
@@ -99,10 +100,12 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// What was agreed on, as soon as something was.
-    pub(crate) async fn payload_type(&self) -> Option<u8> {
-        let parameters = self.sender.get_parameters().await.ok()?;
-        codecs::payload_type(self.kind, &parameters.rtp_parameters.codecs)
+    /// What was agreed on, as soon as something was: the codec's payload type, and that of packets
+    /// with copies of earlier ones.
+    pub(crate) async fn payload_types(&self) -> (Option<u8>, Option<u8>) {
+        let Ok(parameters) = self.sender.get_parameters().await else { return (None, None) };
+        let codecs = &parameters.rtp_parameters.codecs;
+        (codecs::payload_type(self.kind, codecs), codecs::red_payload_type(codecs))
     }
 
     /// Sends one packet; waits while the connection's own queue is full. The error is that the
@@ -141,7 +144,10 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) async fn open(ice: &IceConfig) -> std::result::Result<(Self, Signals), LinkError> {
+    pub(crate) async fn open(
+        ice: &IceConfig,
+        steering: &Arc<Steering>,
+    ) -> std::result::Result<(Self, Signals), LinkError> {
         let addresses = Addresses::new(ice.bind.clone());
         let servers = servers::resolve(&ice.servers).await;
         let relays = servers.iter().any(servers::is_relay);
@@ -153,6 +159,11 @@ impl Peer {
         let (state, state_end) = watch::channel(None);
         let key_frame_wanted = Arc::new(Notify::new());
         let clocks = Arc::new(SenderClocks::default());
+        let shared = Shared {
+            key_frame_wanted: Arc::clone(&key_frame_wanted),
+            clocks: Arc::clone(&clocks),
+            steering: Arc::clone(steering),
+        };
         let handler = Arc::new(Handler { queue, state });
         let build = |mdns| {
             let configuration = RTCConfigurationBuilder::default()
@@ -160,7 +171,7 @@ impl Peer {
                 .with_ice_transport_policy(policy)
                 .build();
             let handler = Arc::clone(&handler) as Arc<dyn PeerConnectionEventHandler>;
-            let chain = interceptor::chain(Arc::clone(&key_frame_wanted), Arc::clone(&clocks));
+            let chain = interceptor::chain(shared.clone());
             let addresses = vec![addresses.clone()];
             let runtime: Arc<dyn Runtime> =
                 if relays { Arc::new(RelayRuntime::new()) } else { Arc::new(TokioRuntime) };

@@ -90,6 +90,10 @@ pub struct StreamStats {
 /// The state of a link, for people and for figures.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LinkStats {
+    /// What the path carries, headers included, bit/s.
+    pub estimate_bps: Option<u64>,
+    /// Share of the packets sent that do not arrive, 0..=1, over the last second or so.
+    pub loss: f32,
     /// Round trip of the selected path.
     pub rtt: Option<Duration>,
     /// `host`, `srflx`, `prflx` or `relay`.

@@ -6,7 +6,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use quartet_core::{LinkAction, LinkEvent, LinkState};
+use quartet_core::{LinkAction, LinkEstimate, LinkEvent, LinkState};
 use quartet_proto::{Candidate, DescriptionKind, PeerMessage, limits::MAX_CANDIDATE_BYTES};
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::{
@@ -30,6 +30,7 @@ use crate::{
     error::name,
     peer::{Peer, Signal, Signals},
     sdp::{Description, with_trickle},
+    steering::Steering,
 };
 
 /// What the library may take for one action: none needs the network.
@@ -38,6 +39,9 @@ const ACTION_DEADLINE: Duration = Duration::from_secs(5);
 const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
 /// Requests of the peer's for a key frame are passed on no more often than this.
 const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Estimates are announced no more often than this: whoever plans with them has enough of that.
+const ESTIMATE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What an actor is made of.
 pub(super) struct Parts {
@@ -51,6 +55,7 @@ pub(super) struct Parts {
     pub(super) to_say: watch::Receiver<Option<PeerMessage>>,
     pub(super) queue: Arc<MediaQueue>,
     pub(super) counters: Arc<Counters>,
+    pub(super) steering: Arc<Steering>,
     pub(super) key_frame_requested: Arc<Notify>,
     pub(super) cancel: CancellationToken,
 }
@@ -58,12 +63,15 @@ pub(super) struct Parts {
 pub(super) struct Actor {
     parts: Parts,
     payload_types: watch::Sender<PayloadTypes>,
+    estimates: watch::Receiver<LinkEstimate>,
     tasks: JoinSet<Ended>,
     negotiation: Negotiation,
     has_voice: bool,
     has_video: bool,
     /// The next time that a wish for a key frame is passed on.
     key_frame_at: Instant,
+    /// The next time that an estimate is announced; none before the link is connected.
+    estimate_at: Option<Instant>,
 }
 
 /// Where the exchange of descriptions stands.
@@ -127,24 +135,28 @@ pub(super) async fn supervise(actor: Actor) {
 
 impl Actor {
     pub(super) fn new(parts: Parts) -> Self {
+        let estimates = parts.steering.estimates();
         Self {
             parts,
             payload_types: watch::channel(PayloadTypes::default()).0,
+            estimates,
             tasks: JoinSet::new(),
             negotiation: Negotiation::default(),
             has_voice: false,
             has_video: false,
             key_frame_at: Instant::now(),
+            estimate_at: None,
         }
     }
 
     async fn run(mut self) -> Stop {
-        let Parts { peer, queue, counters, .. } = &self.parts;
+        let Parts { peer, queue, counters, steering, .. } = &self.parts;
         let sender = Sender::new(
             (peer.voice.clone(), peer.video.clone()),
             self.payload_types.subscribe(),
             Arc::clone(queue),
             Arc::clone(counters),
+            Arc::clone(steering),
         );
         self.tasks.spawn(async move {
             sender.run().await;
@@ -171,7 +183,7 @@ impl Actor {
         let key_frame_wanted = Arc::clone(&self.parts.signals.key_frame_wanted);
         let overflow = Arc::clone(&self.parts.overflow);
         loop {
-            let key_frame_at = self.key_frame_at;
+            let (key_frame_at, estimate_at) = (self.key_frame_at, self.estimate_at);
             let done = tokio::select! {
                 action = self.parts.actions.recv() => match action {
                     Some(action) => self.act(action).await,
@@ -191,6 +203,17 @@ impl Actor {
                 } => {
                     self.key_frame_at = Instant::now() + KEY_FRAME_INTERVAL;
                     self.tell(LinkEvent::KeyFrameWanted).await
+                }
+                Ok(()) = async {
+                    match estimate_at {
+                        Some(at) => sleep_until(at).await,
+                        None => std::future::pending().await,
+                    }
+                    self.estimates.changed().await
+                } => {
+                    self.estimate_at = Some(Instant::now() + ESTIMATE_INTERVAL);
+                    let estimate = *self.estimates.borrow_and_update();
+                    self.tell(LinkEvent::Estimate(estimate)).await
                 }
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(Ended::Receiver | Ended::Conversation) => Ok(()),
@@ -336,9 +359,9 @@ impl Actor {
     /// Notes what can be sent, once a description has been agreed on.
     async fn agree(&self) {
         let Peer { voice, video, .. } = &self.parts.peer;
-        let agreed =
-            PayloadTypes { voice: voice.payload_type().await, video: video.payload_type().await };
-        self.payload_types.send_replace(agreed);
+        let (voice, red) = voice.payload_types().await;
+        let (video, _) = video.payload_types().await;
+        self.payload_types.send_replace(PayloadTypes { voice, red, video });
     }
 
     async fn heed(&mut self, signal: Signal) -> Result<(), Stop> {
@@ -401,6 +424,9 @@ impl Actor {
         match state {
             LinkState::Connected => {
                 self.parts.queue.set_open(true);
+                // The first word is what the link begins with.
+                self.estimates.mark_changed();
+                self.estimate_at = Some(Instant::now());
                 // The other side waits for one, and our encoder need not wait to hear that.
                 self.parts.signals.key_frame_wanted.notify_one();
             }

@@ -19,9 +19,10 @@ pub(super) async fn add_path(stats: &mut LinkStats, connection: &dyn PeerConnect
     let Some(pair) = report.candidate_pairs().find(|pair| Some(&pair.stats.id) == selected) else {
         return;
     };
-    // 0 stands for «not measured yet».
-    stats.rtt =
+    // 0 stands for «not measured yet». What media measures counts more: it is newer.
+    let of_pair =
         Duration::try_from_secs_f64(pair.current_round_trip_time).ok().filter(|rtt| !rtt.is_zero());
+    stats.rtt = stats.rtt.or(of_pair);
     // The pair names its candidates without the prefixes of their own entries.
     stats.local_candidate =
         candidate_type(&report, &format!("RTCLocalIceCandidate_{}", pair.local_candidate_id));

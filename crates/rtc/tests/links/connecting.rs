@@ -95,6 +95,8 @@ async fn the_offer_is_what_a_browser_understands() {
             "a=group:BUNDLE 0 1 2",
             "a=rtpmap:111 opus/48000/2",
             "a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1",
+            "a=rtpmap:63 red/48000/2",
+            "a=fmtp:63 111/111",
             "a=rtpmap:96 VP8/90000",
             "a=rtpmap:97 rtx/90000",
             "a=fmtp:97 apt=96",
@@ -115,7 +117,7 @@ async fn the_offer_is_what_a_browser_understands() {
         assert_eq!(sdp.matches("a=ssrc-group:FID").count(), 1, "{sdp}");
         assert_eq!(sdp.matches("transport-wide-cc-extensions-01").count(), 2, "{sdp}");
         assert!(!sdp.contains("a=candidate"), "{sdp}");
-        assert_eq!(sdp.matches("a=rtpmap").count(), 3, "{sdp}");
+        assert_eq!(sdp.matches("a=rtpmap").count(), 4, "{sdp}");
     }
     pair.close().await;
 }

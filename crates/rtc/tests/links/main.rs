@@ -8,6 +8,7 @@ mod pair;
 
 mod connecting;
 mod conversation;
+mod estimate;
 mod hostile;
 mod key_frames;
 mod loss;

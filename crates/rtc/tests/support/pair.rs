@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use quartet_core::{EncodedFrame, LinkAction, LinkEvent, LinkState, RtpPacket};
+use quartet_core::{EncodedFrame, LinkAction, LinkEstimate, LinkEvent, LinkState, RtpPacket};
 use quartet_proto::{Candidate, PeerMessage};
 use quartet_rtc::{IceConfig, Link, LinkConfig, LinkRole, MediaSink};
 use tokio::{
@@ -69,6 +69,8 @@ pub(crate) struct Side {
     pub(crate) descriptions: Arc<Mutex<Vec<String>>>,
     /// What the other side has said.
     pub(crate) said: mpsc::UnboundedReceiver<PeerMessage>,
+    /// The latest estimate that this side announced.
+    pub(crate) estimate: watch::Receiver<Option<LinkEstimate>>,
     events: Option<mpsc::Receiver<LinkEvent>>,
     pump: Option<JoinHandle<()>>,
 }
@@ -102,6 +104,7 @@ impl Side {
             candidates: Arc::default(),
             descriptions: Arc::default(),
             said: mpsc::unbounded_channel().1,
+            estimate: watch::channel(None).1,
             events: Some(events),
             pump: None,
         }
@@ -114,6 +117,8 @@ impl Side {
         self.state = state;
         let (said_in, said) = mpsc::unbounded_channel();
         self.said = said;
+        let (estimate_in, estimate) = watch::channel(None);
+        self.estimate = estimate;
         let other = Arc::clone(other);
         let count = Arc::clone(&self.key_frames_wanted);
         let wanted = Arc::clone(&self.key_frame_wanted);
@@ -144,7 +149,9 @@ impl Side {
                     LinkEvent::Said(message) => {
                         let _ = said_in.send(message);
                     }
-                    LinkEvent::Estimate(_) => {}
+                    LinkEvent::Estimate(estimate) => {
+                        estimate_in.send_replace(Some(estimate));
+                    }
                     LinkEvent::KeyFrameWanted => {
                         count.fetch_add(1, Relaxed);
                         wanted.notify_one();
