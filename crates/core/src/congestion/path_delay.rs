@@ -20,6 +20,8 @@ const BASE_WINDOW: i64 = 12_000_000;
 const CLOCK_JUMP: i64 = 8_000_000;
 /// The largest usual packet.
 const PACKET_BITS: f64 = 1200.0 * 8.0;
+/// Jitter is a mean over about so many packets, or all while there are fewer.
+const SPREAD_PACKETS: u32 = 64;
 /// Never more packets than this in a window, whatever their time stamps.
 const MAX_POINTS: usize = 512;
 
@@ -36,6 +38,7 @@ pub(super) struct PathDelay {
     points: VecDeque<(i64, i64)>,
     /// How far single packets lie above the level, smoothed, µs.
     spread: f64,
+    packets: u32,
 }
 
 impl PathDelay {
@@ -69,7 +72,8 @@ impl PathDelay {
         }
         self.note_point(arrival);
         let waited = delay - self.base().unwrap_or(delay);
-        self.spread += ((waited - self.level()) as f64 - self.spread) / 64.0;
+        self.packets = (self.packets + 1).min(SPREAD_PACKETS);
+        self.spread += ((waited - self.level()) as f64 - self.spread) / f64::from(self.packets);
         waited
     }
 

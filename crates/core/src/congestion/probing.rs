@@ -31,6 +31,10 @@ const INTERVAL: Duration = Duration::from_millis(2500);
 /// On a path that carries little more than a voice, a probe is a long queue: less often there.
 const INTERVAL_NARROW: Duration = Duration::from_secs(5);
 const NARROW: f64 = 250_000.0;
+/// At the beginning a probe that shows nothing new is soon followed by the next, so many times:
+/// before jitter and loss are known, one is easily misjudged, and the first seconds count.
+const INTERVAL_EAGER: Duration = Duration::from_millis(400);
+const EAGER: u8 = 3;
 /// After a cut the path is left alone for so long.
 const AFTER_CUT: Duration = Duration::from_millis(1500);
 /// When no result has come by then and a round trip, the packets or their reports are lost, or there
@@ -94,6 +98,7 @@ pub(super) struct Probing {
     not_before: Instant,
     last: Instant,
     tries: u8,
+    eager: u8,
 }
 
 impl Probing {
@@ -106,6 +111,7 @@ impl Probing {
             not_before: now,
             last: now,
             tries: 0,
+            eager: EAGER,
         }
     }
 
@@ -113,11 +119,13 @@ impl Probing {
     pub(super) fn restart(&mut self, now: Instant) {
         self.queue = FIRST.into();
         self.not_before = now;
+        self.eager = EAGER;
     }
 
     /// The path is congested: nothing more now.
     pub(super) fn on_cut(&mut self, now: Instant) {
         self.queue.clear();
+        self.eager = 0;
         self.wish = None;
         self.not_before = now + AFTER_CUT;
         self.last = now.max(self.last);
@@ -146,11 +154,16 @@ impl Probing {
         if !calm || now < self.not_before || target >= wanted {
             return;
         }
-        let interval = if target < NARROW { INTERVAL_NARROW } else { INTERVAL };
+        let interval = match target {
+            _ if self.eager > 0 => INTERVAL_EAGER,
+            _ if target < NARROW => INTERVAL_NARROW,
+            _ => INTERVAL,
+        };
         let multiple = match self.queue.pop_front() {
             Some(multiple) => multiple,
             None if now.saturating_duration_since(self.last) >= interval => {
                 self.tries = 0;
+                self.eager = self.eager.saturating_sub(1);
                 STEP
             }
             None => return,
