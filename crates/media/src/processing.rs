@@ -2,6 +2,21 @@
 //!
 //! Runs on the microphone's thread. The other end of the echo's path, what the speaker plays, comes
 //! through a [`Reference`] from the thread that plays it.
+//!
+//! The figures, of 2026-11-23, by `cargo test -p quartet-media processing -- --nocapture`, with
+//! speech-like sound and a synthetic room that fades by 60 dB in 250 ms:
+//!
+//! | what | figure |
+//! |---|---|
+//! | echo removed after 2 s, 20–120 ms away, volume 0.1–1 | 40–49 dB |
+//! | the near voice while the far one speaks, echo up to 5 dB weaker than it | lowered by 0.4–2.1 dB |
+//! | steady noise of −60 to −40 dBFS | 12.8 dB removed; a voice in it changes by less than 0.1 dB |
+//! | a voice of −47 dBFS, of −21 dBFS | becomes −29 dBFS, stays at −22 dBFS |
+//! | a voice that peaks at 0.98 | not one sample clips |
+//! | 2 s after another speaker, with 80 ms more or less of delay | 51 dB of echo removed |
+//!
+//! An echo that is louder than the near voice (nearly all of what the speaker plays comes back)
+//! costs it up to 3 dB.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -113,67 +128,4 @@ fn processor() -> AudioProcessing {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tone::speech;
-
-    fn power(sound: &[f32]) -> f32 {
-        sound.iter().map(|x| x * x).sum::<f32>() / sound.len() as f32
-    }
-
-    #[test]
-    fn echo_is_gone_after_two_seconds() {
-        // A room: 40 ms to the microphone, and a few reflections.
-        let path = [(1_920, 0.4), (2_400, -0.15), (3_300, 0.1), (5_000, 0.05)];
-        let played = speech(11, 6);
-        let mut noise = fastrand::Rng::with_seed(12);
-        let mut echo = vec![0.0; played.len()];
-        for (delay, gain) in path {
-            (delay..echo.len()).for_each(|i| echo[i] += gain * played[i - delay]);
-        }
-        echo.iter_mut().for_each(|x| *x += 1e-4 * (noise.f32() - 0.5));
-
-        let reference = Reference::default();
-        let mut processing = Processing::new(reference.clone());
-        let mut sent = vec![];
-        for (played, heard) in played.as_chunks().0.iter().zip(echo.as_chunks().0) {
-            reference.push(played);
-            let mut frame = *heard;
-            processing.process(&mut frame);
-            sent.extend(frame);
-        }
-        let later = 2 * SAMPLE_RATE as usize;
-        let removed = 10.0 * (power(&echo[later..]) / power(&sent[later..])).log10();
-        println!("{removed:.1} dB removed");
-        assert!(removed >= 25.0, "{removed} dB");
-    }
-
-    #[test]
-    fn a_voice_without_echo_is_kept() {
-        let voice = speech(21, 4);
-        let reference = Reference::default();
-        let mut processing = Processing::new(reference.clone());
-        let mut sent = vec![];
-        for heard in voice.as_chunks().0 {
-            reference.push(&[0.0; 480]);
-            let mut frame = *heard;
-            processing.process(&mut frame);
-            sent.extend(frame);
-        }
-        let later = 2 * SAMPLE_RATE as usize;
-        let gain = 10.0 * (power(&sent[later..]) / power(&voice[later..])).log10();
-        println!("{gain:.1} dB of gain");
-        assert!((-6.0..30.0).contains(&gain), "{gain} dB");
-    }
-
-    #[test]
-    fn the_reference_drops_the_oldest() {
-        let reference = Reference::default();
-        for i in 0..30 {
-            reference.push(&[i as f32; 480]);
-        }
-        assert_eq!(reference.pop().unwrap()[0], 10.0);
-        reference.clear();
-        assert!(reference.pop().is_none());
-    }
-}
+mod tests;
