@@ -153,7 +153,6 @@ fn rungs_begin_with_a_key_frame_go_on_without_and_end_at_once() {
     );
     assert_eq!(next(&[]), []);
     assert_eq!(next(&[(small, 100_000)]), [(small, (320, 180), true)]);
-    drop(next);
     let rungs = pipeline.stats().rungs;
     assert_eq!(rungs.map(|rung| rung.active), [true, false, false]);
     drop(give);
