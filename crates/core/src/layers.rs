@@ -18,7 +18,7 @@ use crate::Rung;
 
 /// The base layer's share of an encoding's bitrate, in percent: every other picture, each of which
 /// the next base picture and one upper picture are made from. At 60 % the picture loses 1.0 dB
-/// against one layer (360p, 500 kbit/s, a talking head), at 70 % 0.45 dB, at 80 % nothing; but the
+/// against one layer (360p, 500 kbit/s, a talking head), at 70 % 0.4 dB, at 80 % nothing; but the
 /// more it is, the less a line gains that gets the base layer alone.
 pub const BASE_SHARE_PCT: u32 = 70;
 /// The upper of the two temporal layers.

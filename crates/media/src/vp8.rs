@@ -1,7 +1,7 @@
 //! VP8 both ways: the one door to libvpx, and the only unsafe code of this crate.
 //!
 //! Both codecs run on the caller's thread, one picture a call, and may be moved between threads.
-//! Left out: temporal layers, several spatial layers in one context, post-processing.
+//! Left out: several spatial layers in one context, post-processing.
 #![expect(unsafe_code, reason = "libvpx is a C library")]
 
 mod decoder;

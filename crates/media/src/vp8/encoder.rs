@@ -23,8 +23,10 @@ const CPU_USED: c_int = -6;
 const MAX_INTRA_BITRATE_PCT: c_int = 900;
 /// The rate controller's leaky bucket in milliseconds of video; libwebrtc's values.
 const BUFFER_MS: u32 = 1000;
-const BUFFER_INITIAL_MS: u32 = 500;
 const BUFFER_OPTIMAL_MS: u32 = 600;
+/// How full it begins decides the first picture's size. Libwebrtc's 500 ms are of the whole rate;
+/// here they are counted at the base layer's.
+const BUFFER_INITIAL_MS: u32 = 500 * 100 / BASE_SHARE_PCT;
 /// What the rate controller is told of the first picture's length, and at most of any other's: it
 /// would save a pause up for a burst.
 const NOMINAL_STEP_TICKS: i64 = VIDEO_CLOCK_RATE as i64 / 30;
