@@ -70,7 +70,8 @@ pub struct View {
 /// of theirs; one whose budget is far below the others' does not lower it, but gets a smaller rung,
 /// or the base layer alone. A single viewer so gets a bitrate that follows its budget.
 ///
-/// Downwards everything happens at once; a larger rung only after a while.
+/// Downwards everything happens at once, and so does the smallest rung after nothing; a larger one
+/// comes only after a while.
 #[derive(Debug, Default)]
 pub struct LayerPlan {
     seats: Vec<Seat>,
@@ -129,7 +130,8 @@ impl LayerPlan {
             }
             let due = *seat.up_since.get_or_insert(now) + UP_FOR;
             if now < due {
-                wishes[index].ceiling = before;
+                // A small picture is better than none for as long as that.
+                wishes[index].ceiling = before.or(Some(Rung::P180));
                 waits = true;
                 self.wake_at = Some(self.wake_at.map_or(due, |at| at.min(due)));
             } else {

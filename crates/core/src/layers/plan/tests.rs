@@ -157,8 +157,7 @@ fn a_line_that_carries_no_picture_gets_none_and_one_that_nearly_does_the_base_la
         layers(&plan.update(now, &SITUATION, &viewers(&[(kbps, 360)])))[0]
     };
     assert_eq!(at(59, 1), None);
-    assert_eq!(at(70, 1), None);
-    assert_eq!(at(70, 2), Some((P180, WHOLE)));
+    assert_eq!(at(70, 1), Some((P180, WHOLE)));
     assert_eq!(at(59, 1), Some((P180, 0)));
     assert_eq!(at(63, 1), Some((P180, 0)));
     assert_eq!(at(66, 1), Some((P180, WHOLE)));
@@ -188,6 +187,25 @@ fn a_larger_picture_waits_and_a_smaller_one_comes_at_once() {
     assert_eq!(at(3503, 500, 360), (Some(P360), None));
     assert_eq!(at(3504, 500, 0), (None, None));
     assert_eq!(at(3505, 500, 360), (Some(P360), None));
+}
+
+#[test]
+fn a_picture_that_was_gone_comes_back_small_at_once() {
+    let (mut plan, start) = (LayerPlan::default(), Instant::now());
+    let mut at = |ms: u64, kbps: u64, height: u16| {
+        let now = start + Duration::from_millis(ms);
+        layers(&plan.update(now, &SITUATION, &viewers(&[(800, 360), (kbps, height)])))[1]
+    };
+    assert_eq!(at(0, 2_000, 0), None);
+    assert_eq!(at(1000, 40, 360), None);
+    for step in 0..8 {
+        let kbps = if step % 2 == 0 { 251 } else { 122 };
+        assert_eq!(at(5000 + step * 600, kbps, 360), Some((P180, WHOLE)), "step {step}");
+    }
+    assert_eq!(at(20_000, 20, 360), None);
+    // Only a larger one waits.
+    assert_eq!(at(20_100, 790, 360), Some((P180, WHOLE)));
+    assert_eq!(at(21_600, 790, 360), Some((P360, WHOLE)));
 }
 
 #[test]
