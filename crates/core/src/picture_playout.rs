@@ -29,8 +29,8 @@ type Micros = i64;
 const WINDOW: Duration = Duration::from_secs(5);
 /// …and no more than these, whatever the rate.
 const MAX_RECENT: usize = 300;
-/// The share of pictures that may come after their time: one in 20 (1.5 a second).
-const LATE_SHARE: f64 = 0.05;
+/// The share of pictures that may come after their time: about one a second.
+const LATE_SHARE: f64 = 0.03;
 /// Before so many have come, a share of them means nothing.
 const SETTLED: usize = 100;
 /// A picture this late is not noticed: half the time that one is shown at 30 a second.

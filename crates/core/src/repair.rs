@@ -22,6 +22,10 @@ const MAX_MISSING: usize = 256;
 const CUT: Duration = Duration::from_millis(750);
 /// Requests for one packet. With one of three failing, 12 in vain have a chance of 5 in a million.
 const MAX_REQUESTS: u8 = 12;
+/// So many packets lost in a row make a burst: pictures have stood still while it lasted, and…
+const BURST: u64 = 3;
+/// …its packets are asked for as insistently as if they had been so often in vain.
+const BURST_PRESSING: u8 = 2;
 /// Requests that may be made before anything has come; then one for each packet that comes, so
 /// that whatever a path or a peer does, never more is asked for than was received.
 const FIRST_REQUESTS: usize = 64;
@@ -62,6 +66,7 @@ struct Missing {
     asked: Option<Instant>,
     /// Whether the first request was answered in its time has been counted.
     judged: bool,
+    in_burst: bool,
 }
 
 impl Default for RepairRequests {
@@ -107,7 +112,14 @@ impl RepairRequests {
         }
         let next = now + self.window.grace();
         for lost in highest + 1..sequence {
-            let missing = Missing { since: now, next, requests: 0, asked: None, judged: false };
+            let missing = Missing {
+                since: now,
+                next,
+                requests: 0,
+                asked: None,
+                judged: false,
+                in_burst: gap >= BURST,
+            };
             self.missing.insert(lost, missing);
         }
         true
@@ -155,7 +167,8 @@ impl RepairRequests {
                 missing.next = missing.since + wait.max(in_time);
                 return missing.next > now;
             }
-            missing.next = now + window.interval();
+            let pressing = if missing.in_burst { BURST_PRESSING } else { 0 };
+            missing.next = now + window.interval(missing.requests + pressing);
             if *allowed > 0 {
                 *allowed -= 1;
                 missing.requests += 1;

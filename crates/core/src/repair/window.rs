@@ -24,8 +24,10 @@ const PATIENT: f64 = 1.25;
 /// …and after this where many fail: then two more are on their way before the first can be known
 /// to have failed.
 const INSISTENT: f64 = 0.4;
+/// Each request in vain makes the next interval shorter by this share of the first.
+const PRESSING: f64 = 0.5;
 /// A share of requests that fail which calls for that: at 20 % loss each way it is 1 − 0.8² = 0.36.
-const MANY_FAIL: f64 = 0.25;
+const MANY_FAIL: f64 = 0.2;
 /// The share of lost packets that may stay lost for want of requests: at 45 base packets a second
 /// and 20 % loss, one in minutes.
 const LEFT_OVER: f64 = 5e-4;
@@ -94,16 +96,18 @@ impl RepairWindow {
         self.failing
     }
 
-    /// Between two requests for the same packet.
+    /// Between two requests for the same packet, when so many before them were in vain.
     #[must_use]
-    pub fn interval(&self) -> Duration {
+    pub fn interval(&self, in_vain: u8) -> Duration {
         let trust = (1.0 - self.failing / MANY_FAIL).clamp(0.0, 1.0);
         let relaxed = self.answer.mul_f64(INSISTENT + (PATIENT - INSISTENT) * trust);
         // On a long path the requests have to fit into the time there is.
         let failing = self.failing.clamp(0.01, 0.9);
         let requests = (LEFT_OVER.ln() / failing.ln()).ceil().max(1.0);
         let room = self.needed_wait().saturating_sub(self.answer + self.grace());
-        relaxed.min(room.div_f64(requests)).max(SHORTEST_INTERVAL)
+        // Whatever was measured: what has been asked for in vain is the more pressing.
+        let pressing = 1.0 + f64::from(in_vain) * PRESSING;
+        relaxed.div_f64(pressing).min(room.div_f64(requests)).max(SHORTEST_INTERVAL)
     }
 
     /// How long a picture that others build on is waited for.
