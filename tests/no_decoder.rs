@@ -16,7 +16,7 @@ fn pictures_move_without_a_decoder_in_the_page() -> anyhow::Result<()> {
     let link = server.new_link(&programs)?;
     let mut other = ParticipantOptions::with_tone("Ben", 440, 120);
     // The app window is on every interface of this machine; so is the other one.
-    other.extra.clear();
+    other.extra = ["--view", "360"].map(str::to_owned).into();
     let other = Participant::join(&programs, &link, &other)?;
     other.wait_for("joined", 1, Duration::from_secs(30))?;
 

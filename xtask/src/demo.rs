@@ -105,7 +105,7 @@ fn invite(programs: &Programs, link: &str) -> anyhow::Result<Vec<Participant>> {
     let join = |(name, tone)| {
         let mut options = ParticipantOptions::with_tone(name, tone, SECONDS);
         // The app window is on every interface of this machine; so are they.
-        options.extra.clear();
+        options.extra = ["--view", "360"].map(str::to_owned).into();
         options.video = format!("pattern:{name}");
         let participant = Participant::join(programs, link, &options)?;
         participant.wait_for("joined", 1, Duration::from_secs(30)).context(name)?;

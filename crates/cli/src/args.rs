@@ -3,7 +3,8 @@
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use quartet_engine::{IceConfig, IcePolicy};
+use quartet_core::Rung;
+use quartet_engine::{EngineConfig, IceConfig, IcePolicy};
 use quartet_proto::{IceServer, JoinLink, ServerUrl};
 
 /// A headless participant of Quartet calls, for automation and measuring.
@@ -69,6 +70,15 @@ pub(crate) struct Join {
     #[arg(long, value_enum, default_value_t = View::P720)]
     pub(crate) view: View,
 
+    /// The largest picture to encode, as its height in pixels.
+    #[arg(long, value_enum, default_value_t = Largest::P720)]
+    max: Largest,
+
+    /// The most that the picture may take on one connection, in kilobits a second; without it, as
+    /// much as is of use.
+    #[arg(long, value_name = "KBPS", value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    max_kbps: Option<u32>,
+
     /// STUN and TURN servers, beside those that the signalling server names. In USER and
     /// CREDENTIAL, %XX stands for the byte XX.
     #[arg(
@@ -113,12 +123,34 @@ impl View {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
+enum Largest {
+    #[value(name = "180")]
+    P180,
+    #[value(name = "360")]
+    P360,
+    #[value(name = "720")]
+    P720,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum Policy {
     All,
     Relay,
 }
 
 impl Join {
+    pub(crate) fn engine(&self) -> EngineConfig {
+        EngineConfig {
+            max_rung: match self.max {
+                Largest::P180 => Rung::P180,
+                Largest::P360 => Rung::P360,
+                Largest::P720 => Rung::P720,
+            },
+            max_video_bps: self.max_kbps.map(|kbps| kbps * 1000),
+            ..EngineConfig::default()
+        }
+    }
+
     pub(crate) fn ice(&self) -> IceConfig {
         IceConfig {
             servers: self.ice_servers.clone(),
@@ -150,13 +182,16 @@ mod tests {
         let line = format!(
             "quartet-cli join {LINK} --name Ann --video pattern --audio tone:440 --for 1.5 \
              --stats-every 1 --record out --ice-server stun:stun.example.org \
-             turn:u:c@turn.example.org --ice-policy relay --bind 127.0.0.1 ::1 --view 180"
+             turn:u:c@turn.example.org --ice-policy relay --bind 127.0.0.1 ::1 --view 180 --max 360 \
+             --max-kbps 500"
         );
         let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
         let Command::Join(join) = cli.command else { panic!("not a join") };
         assert_eq!(join.name, "Ann");
         assert_eq!(join.stay, Some(Duration::from_millis(1500)));
         assert_eq!(join.view.height(), 180);
+        let engine = join.engine();
+        assert_eq!((engine.max_rung, engine.max_video_bps), (Rung::P360, Some(500_000)));
         let ice = join.ice();
         assert_eq!((ice.servers.len(), ice.bind.len()), (2, 2));
         assert_eq!(ice.policy, IcePolicy::Relay);
@@ -180,6 +215,7 @@ mod tests {
             "quartet-cli new",
             &format!("quartet-cli join {LINK} --name A --view 100"),
             &format!("quartet-cli join {LINK} --name A --record a --times b"),
+            &format!("quartet-cli join {LINK} --name A --max-kbps 0"),
         ] {
             let error = Cli::try_parse_from(line.split_whitespace()).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}");

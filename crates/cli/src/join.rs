@@ -10,8 +10,8 @@ use std::{
 
 use quartet_devices::{parse_audio, parse_speaker, parse_video};
 use quartet_engine::{
-    Command, Connection, EndReason, Engine, EngineConfig, Event, EventReceiver, JoinRequest,
-    Selected, SourceKind, Stats, TileId,
+    Command, Connection, EndReason, Engine, Event, EventReceiver, JoinRequest, Selected,
+    SourceKind, Stats, TileId,
 };
 use quartet_media::TestPattern;
 use quartet_proto::PeerId;
@@ -81,7 +81,7 @@ fn take_part(join: Join, selected: Selected, recording: Option<Recording>) -> io
     let (printer, printed) = Printer::start()?;
     let good = runtime.block_on(async {
         let end = end_signal()?;
-        let (engine, events) = Engine::start(EngineConfig::default());
+        let (engine, events) = Engine::start(join.engine());
         let mut visit = Visit {
             printer,
             recording,

@@ -2,8 +2,8 @@
 //!
 //! It is the only one who changes anything. Inputs by origin are in [`Input`]; beside them there
 //! are the time, through one `sleep_until`, and the end of an owned task. `call.rs` carries out what
-//! the session wants, `links.rs` keeps the connections to the others, `sources.rs` the devices, as
-//! they should be.
+//! the session wants, `links.rs` keeps the connections to the others, `sources.rs` the devices, and
+//! `planning.rs` what is encoded for whom, as they should be.
 
 mod call;
 mod links;
@@ -97,7 +97,7 @@ impl Actor {
             levels_at: now,
             stats_at: now,
             network: Network::default(),
-            planning: Planning::default(),
+            planning: Planning::new(now),
         }
     }
 
@@ -138,7 +138,7 @@ impl Actor {
             Input::Device(kind, generation, news) => self.device_news(kind, generation, news),
             Input::FirstAudio(peer) => self.say_of(peer, Event::FirstAudio),
             Input::FirstVideo(peer) => self.say_of(peer, Event::FirstVideo),
-            Input::KeyFrameWanted(rung) => self.request_key_frame(rung),
+            Input::KeyFrameWanted(rung) => self.make_key_frame(rung),
         }
         self.settle();
     }
@@ -170,10 +170,12 @@ impl Actor {
             }
             Command::Attach(TileId::Own, sink) => {
                 self.fan_out.own_tile.attach(sink);
+                self.fan_out.restart_own(|rung| self.make_key_frame(rung));
             }
             Command::Detach(TileId::Own) => self.fan_out.own_tile.detach(),
             Command::Refresh(TileId::Own) => {
                 self.fan_out.own_tile.refresh();
+                self.fan_out.restart_own(|rung| self.make_key_frame(rung));
             }
             Command::Attach(TileId::Peer(peer), sink) => {
                 if let Some(intake) = self.intake(peer) {
@@ -210,7 +212,7 @@ impl Actor {
         self.carry_out();
         // The call may have ended.
         self.settle_sources();
-        self.plan();
+        self.plan(Instant::now());
     }
 
     fn task_ended(&mut self, task: TaskId) {
@@ -235,6 +237,9 @@ impl Actor {
             self.session_timeout(now);
             self.settle();
         }
+        if self.planning_timeout().is_some_and(|at| at <= now) {
+            self.planning_due(now);
+        }
         if self.levels_wanted() && self.levels_at <= now {
             self.levels_at = now + LEVELS_INTERVAL;
             self.say_levels();
@@ -256,6 +261,7 @@ impl Actor {
             call.and_then(Call::timeout),
             call.map(|_| self.stats_at),
             self.levels_wanted().then_some(self.levels_at),
+            self.planning_timeout(),
         ];
         timeouts.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + IDLE)
     }
@@ -278,7 +284,7 @@ impl Actor {
             encoder_load: encoder.load,
             encoder_cpu_ms: encoder.cpu.as_secs_f64() * 1000.0,
             fell_out: encoder.fell_out,
-            busy: false,
+            busy: self.planning.is_busy(),
             peers: self.call.as_ref().map(Call::figures).unwrap_or_default(),
         }));
     }

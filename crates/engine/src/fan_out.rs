@@ -1,14 +1,14 @@
 //! Where the own picture and voice go: straight from the threads that encode them to every
-//! connected link and to the own tile.
+//! connected link and to the own tile, to each the layer that the plan gives it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use parking_lot::RwLock;
-use quartet_core::EncodedFrame;
+use parking_lot::{Mutex, RwLock};
+use quartet_core::{
+    EncodedFrame, Rung,
+    layers::{Layer, LayerSelector},
+};
 use quartet_proto::PeerId;
 use quartet_rtc::Link;
 
@@ -20,24 +20,25 @@ use crate::tile::Tile;
 pub(crate) struct FanOut {
     outlets: RwLock<Vec<Outlet>>,
     pub(crate) own_tile: Tile,
+    own_layer: Mutex<LayerSelector>,
 }
 
 #[derive(Debug)]
 struct Outlet {
     peer: PeerId,
     link: Arc<Link>,
-    /// It has had a key frame: what comes before one cannot be decoded and is not sent.
-    begun: AtomicBool,
+    selector: Mutex<LayerSelector>,
 }
 
 impl FanOut {
-    /// From now on the link takes everything, pictures from the next key frame on. A link that is
-    /// there already stays as it is.
+    /// From now on the link takes every voice packet, and the pictures of the layer that is set. A
+    /// link that is there already stays as it is.
     pub(crate) fn add(&self, peer: PeerId, link: &Arc<Link>) {
         let mut outlets = self.outlets.write();
         if !outlets.iter().any(|outlet| Arc::ptr_eq(&outlet.link, link)) {
             outlets.retain(|outlet| outlet.peer != peer);
-            outlets.push(Outlet { peer, link: Arc::clone(link), begun: AtomicBool::new(false) });
+            let (link, selector) = (Arc::clone(link), Mutex::default());
+            outlets.push(Outlet { peer, link, selector });
         }
     }
 
@@ -46,23 +47,71 @@ impl FanOut {
         self.outlets.write().retain(|outlet| outlet.peer != peer);
     }
 
-    /// Takes a picture from the encoder's thread; true when the own tile waits for a key frame.
-    pub(crate) fn picture(&self, frame: &EncodedFrame) -> bool {
+    /// The peer gets this layer from now on, or nothing. `ask` is told which encodings have to make
+    /// a key frame for that.
+    pub(crate) fn set(&self, peer: PeerId, layer: Option<Layer>, ask: impl FnMut(Rung)) {
+        self.with(peer, |selector| selector.set(layer), ask);
+    }
+
+    /// The peer, or the way to it, cannot go on without a key frame of what it gets.
+    pub(crate) fn restart(&self, peer: PeerId, ask: impl FnMut(Rung)) {
+        self.with(peer, |selector| selector.restart(Instant::now()), ask);
+    }
+
+    /// What the peer gets at present.
+    pub(crate) fn rung(&self, peer: PeerId) -> Option<Rung> {
+        let outlets = self.outlets.read();
+        let outlet = outlets.iter().find(|outlet| outlet.peer == peer)?;
+        outlet.selector.lock().rung()
+    }
+
+    /// The same for the own tile.
+    pub(crate) fn set_own(&self, layer: Option<Layer>, ask: impl FnMut(Rung)) {
+        let mut selector = self.own_layer.lock();
+        selector.set(layer);
+        selector.poll_key_frame(Instant::now()).into_iter().for_each(ask);
+    }
+
+    /// The same for the own tile.
+    pub(crate) fn restart_own(&self, ask: impl FnMut(Rung)) {
+        let mut selector = self.own_layer.lock();
+        selector.restart(Instant::now());
+        selector.poll_key_frame(Instant::now()).into_iter().for_each(ask);
+    }
+
+    /// Takes a picture from the encoder's thread. `ask` is told which encodings have to make a key
+    /// frame for somebody.
+    pub(crate) fn picture(&self, rung: Rung, frame: &EncodedFrame, mut ask: impl FnMut(Rung)) {
+        let now = Instant::now();
         for outlet in self.outlets.read().iter() {
-            if frame.key {
-                outlet.begun.store(true, Ordering::Relaxed);
+            let mut selector = outlet.selector.lock();
+            if let Some(frame) = selector.take(now, rung, frame) {
+                outlet.link.send_video(&frame);
             }
-            if outlet.begun.load(Ordering::Relaxed) {
-                outlet.link.send_video(frame);
-            }
+            selector.poll_key_frame(now).into_iter().for_each(&mut ask);
         }
-        self.own_tile.show(frame)
+        let mut selector = self.own_layer.lock();
+        if let Some(frame) = selector.take(now, rung, frame)
+            && self.own_tile.show(&frame)
+        {
+            selector.restart(now);
+        }
+        selector.poll_key_frame(now).into_iter().for_each(&mut ask);
     }
 
     /// Takes a voice packet from the microphone's thread.
     pub(crate) fn voice(&self, timestamp: u32, payload: &Bytes) {
         for outlet in self.outlets.read().iter() {
             outlet.link.send_voice(timestamp, payload.clone());
+        }
+    }
+
+    fn with(&self, peer: PeerId, change: impl FnOnce(&mut LayerSelector), ask: impl FnMut(Rung)) {
+        let outlets = self.outlets.read();
+        if let Some(outlet) = outlets.iter().find(|outlet| outlet.peer == peer) {
+            let mut selector = outlet.selector.lock();
+            change(&mut selector);
+            selector.poll_key_frame(Instant::now()).into_iter().for_each(ask);
         }
     }
 }

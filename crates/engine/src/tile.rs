@@ -1,6 +1,12 @@
 //! A picture on the screen: who watches it, and whether it may get the next picture.
 
-use std::{mem, sync::Arc};
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use parking_lot::Mutex;
 use quartet_core::EncodedFrame;
@@ -9,7 +15,10 @@ use crate::TileSink;
 
 /// Gives pictures to the one sink of a tile so that it can always decode them.
 #[derive(Debug, Default)]
-pub(crate) struct Tile(Mutex<State>);
+pub(crate) struct Tile {
+    state: Mutex<State>,
+    fell_behind: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 enum State {
@@ -27,16 +36,16 @@ enum State {
 impl Tile {
     pub(crate) fn attach(&self, sink: Arc<dyn TileSink>) {
         // What was there is dropped when the lock is free again.
-        let _old = mem::replace(&mut *self.0.lock(), State::Waiting(sink));
+        let _old = mem::replace(&mut *self.state.lock(), State::Waiting(sink));
     }
 
     pub(crate) fn detach(&self) {
-        let _old = mem::take(&mut *self.0.lock());
+        let _old = mem::take(&mut *self.state.lock());
     }
 
     /// Begins again with a key frame.
     pub(crate) fn refresh(&self) {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         *state = match mem::take(&mut *state) {
             State::Detached => State::Detached,
             State::Waiting(sink) | State::Flowing(sink) | State::Full(sink) => State::Waiting(sink),
@@ -44,12 +53,17 @@ impl Tile {
     }
 
     pub(crate) fn is_attached(&self) -> bool {
-        !matches!(*self.0.lock(), State::Detached)
+        !matches!(*self.state.lock(), State::Detached)
+    }
+
+    /// The sink had no room since the last call: whoever decodes does not keep up.
+    pub(crate) fn take_behind(&self) -> bool {
+        self.fell_behind.swap(false, Ordering::Relaxed)
     }
 
     /// Gives a picture to the sink, if it can use it; true when it waits for a key frame.
     pub(crate) fn show(&self, frame: &EncodedFrame) -> bool {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         match mem::take(&mut *state) {
             State::Waiting(sink) if !frame.key => {
                 *state = State::Waiting(sink);
@@ -57,6 +71,9 @@ impl Tile {
             }
             State::Waiting(sink) | State::Flowing(sink) => {
                 let room = sink.picture(frame);
+                if !room {
+                    self.fell_behind.store(true, Ordering::Relaxed);
+                }
                 *state = if room { State::Flowing(sink) } else { State::Full(sink) };
             }
             other => *state = other,
@@ -112,7 +129,10 @@ mod tests {
         let tile = Tile::default();
         let sink = Arc::new(Sink { room: AtomicBool::new(false), got: AtomicUsize::new(0) });
         tile.attach(Arc::clone(&sink) as _);
+        assert!(!tile.take_behind());
         assert!(!tile.show(&frame(true)));
+        assert!(tile.take_behind());
+        assert!(!tile.take_behind(), "said once");
         for _ in 0..10 {
             assert!(!tile.show(&frame(false)));
             assert!(!tile.show(&frame(true)));

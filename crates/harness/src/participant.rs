@@ -32,7 +32,7 @@ pub struct ParticipantOptions {
 }
 
 impl ParticipantOptions {
-    /// With a test picture and a tone, on loopback only.
+    /// With a test picture and a tone, on loopback only; shows the others as among four.
     #[must_use]
     pub fn with_tone(name: &str, hz: u32, seconds: u32) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl ParticipantOptions {
             audio: format!("tone:{hz}"),
             seconds,
             record: None,
-            extra: vec!["--bind".to_owned(), "127.0.0.1".to_owned()],
+            extra: ["--bind", "127.0.0.1", "--view", "360"].map(str::to_owned).into(),
         }
     }
 }

@@ -264,6 +264,7 @@ impl Actor {
             view: DEFAULT_VIEW,
             shows: None,
             estimate: None,
+            lossy_until: None,
         };
         match &mut self.call {
             Some(call) => Arc::clone(&call.peers.entry(peer).or_insert_with(new).intake),

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use quartet_core::{
-    LinkAction, LinkEstimate, LinkEvent, LinkState, Rung, session::Input as SessionInput,
+    LinkAction, LinkEstimate, LinkEvent, LinkState, session::Input as SessionInput,
 };
 use quartet_proto::{Epoch, IceServer, PeerId};
 use quartet_rtc::{Link, LinkConfig, LinkRole, LinkStats};
@@ -39,6 +39,8 @@ pub(super) struct Peer {
     pub(super) shows: Option<u16>,
     /// What the path to it carries, once that is known.
     pub(super) estimate: Option<LinkEstimate>,
+    /// The path has lost packets lately: until then it counts as one that does.
+    pub(super) lossy_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub(super) struct LinkHandle {
     epoch: Epoch,
     cancel: CancellationToken,
     state: Opening,
+    /// It has been connected: pictures and voices can go through it.
+    connected: bool,
     /// It is connected, and its path was not said yet.
     path_wanted: bool,
 }
@@ -59,6 +63,11 @@ enum Opening {
 }
 
 impl Peer {
+    /// Pictures can reach it.
+    pub(super) fn is_connected(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.connected)
+    }
+
     /// The present link, once it is open.
     pub(super) fn open_link(&self) -> Option<&Arc<Link>> {
         match &self.link.as_ref()?.state {
@@ -70,7 +79,7 @@ impl Peer {
 
 impl Actor {
     pub(super) fn link_news(&mut self, peer: PeerId, generation: Generation, news: LinkNews) {
-        let sending = self.sending(peer);
+        let (sending, largest) = (self.sending(peer), self.largest_view());
         let known = self.call.as_mut().and_then(|call| call.peers.get_mut(&peer));
         let Some(known) = known else { return };
         let Peer { intake, link: Some(link), meter, .. } = known else { return };
@@ -86,9 +95,11 @@ impl Actor {
                     actions.into_iter().for_each(|action| opened.act(action));
                 }
                 // Each connection begins with a complete state.
-                known.say_view();
+                known.say_view(largest);
             }
-            LinkNews::Event(LinkEvent::KeyFrameWanted) => self.request_key_frame(Rung::P360),
+            LinkNews::Event(LinkEvent::KeyFrameWanted) => {
+                self.fan_out.restart(peer, |rung| self.make_key_frame(rung));
+            }
             LinkNews::Event(LinkEvent::Said(message)) => self.heard(peer, &message),
             LinkNews::Event(LinkEvent::Estimate(estimate)) => self.estimated(peer, estimate),
             LinkNews::Event(event) => {
@@ -96,8 +107,9 @@ impl Actor {
                     (&event, &link.state)
                 {
                     link.path_wanted = true;
+                    link.connected = true;
                     self.fan_out.add(peer, open);
-                    self.request_key_frame(Rung::P360);
+                    self.fan_out.restart(peer, |rung| self.make_key_frame(rung));
                 }
                 self.tell_session(SessionInput::Link { peer, epoch, event });
             }
@@ -170,6 +182,7 @@ impl Actor {
             epoch,
             cancel,
             state: Opening::Waiting(Vec::new()),
+            connected: false,
             path_wanted: false,
         });
     }
@@ -206,7 +219,7 @@ impl Actor {
             link.cancel.cancel();
             known.intake.end();
             known.meter.idle();
-            (known.shows, known.estimate) = (None, None);
+            (known.shows, known.estimate, known.lossy_until) = (None, None, None);
         }
     }
 }

@@ -131,7 +131,7 @@ impl Actor {
     }
 
     /// Everybody who waits for a key frame gets the same one: the pipeline limits their number.
-    pub(super) fn request_key_frame(&self, rung: Rung) {
+    pub(super) fn make_key_frame(&self, rung: Rung) {
         if let Some(camera) = self.sources.camera.running() {
             camera.request_key_frame(rung);
         }
@@ -228,10 +228,9 @@ impl Actor {
         let mut running = Announcement::new(SourceKind::Camera, generation, self.inputs.clone());
         VideoCallbacks {
             encoded: Box::new(move |rung, frame| {
-                if fan_out.picture(&frame) {
-                    // Full is fine: the next picture asks again.
-                    let _ = inputs.try_send(Input::KeyFrameWanted(rung));
-                }
+                // Full is fine: it is asked for again.
+                let ask = |rung| drop(inputs.try_send(Input::KeyFrameWanted(rung)));
+                fan_out.picture(rung, &frame, ask);
             }),
             captured: Box::new(move |frame| {
                 running.make();
