@@ -6,10 +6,10 @@ use nokhwa::utils::{CameraFormat, FrameFormat};
 
 use super::convert::Layout;
 
-/// What calls send: smaller pictures are enlarged by somebody.
+/// Smaller pictures are enlarged by somebody.
 const SMALLEST: (u32, u32) = (640, 360);
 
-/// Larger ones would only be scaled down again.
+/// The largest that calls send: larger ones would only be scaled down again.
 const LARGEST: (u32, u32) = (1280, 720);
 
 /// Pictures a second that calls send.
@@ -18,7 +18,8 @@ const RATE: u32 = 30;
 /// The best of `formats` for a call, with its layout; `None` when none is understood.
 ///
 /// In this order: fluent and of a useful size; fluent; of a useful size; wide rather than 4:3 (a
-/// tile is wide); cheap to convert; small, as every pixel is read again by the encoder.
+/// tile is wide); as large as a call sends at most, because one person on a large window gets it;
+/// cheap to convert; small, as every pixel is read again by the encoder.
 pub(super) fn choose(
     formats: &[CameraFormat],
     layout: fn(FrameFormat) -> Option<Layout>,
@@ -46,6 +47,7 @@ pub(super) fn choose(
             (
                 (jerky + odd_sized, jerky, odd_sized),
                 narrow,
+                (width, height) != LARGEST,
                 cost(*layout),
                 // Below the useful sizes the largest, otherwise the smallest.
                 if small { Err(Reverse(area)) } else { Ok(area) },
@@ -80,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_usual_webcam_gives_raw_wide_pictures() {
+    fn a_usual_webcam_gives_the_largest_size_of_a_call_if_it_is_fluent() {
         let webcam = [
             (640, 480, YUYV, 30),
             (640, 360, YUYV, 30),
@@ -88,7 +90,8 @@ mod tests {
             (1280, 720, MJPEG, 30),
             (1920, 1080, MJPEG, 30),
         ];
-        assert_eq!(chosen(&webcam), Some((640, 360, YUYV, 30)));
+        assert_eq!(chosen(&webcam), Some((1280, 720, MJPEG, 30)));
+        assert_eq!(chosen(&webcam[..3]), Some((640, 360, YUYV, 30)));
     }
 
     #[test]
