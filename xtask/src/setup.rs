@@ -20,8 +20,8 @@ const APT_BUILD: &[&str] = &[
     "xdg-utils",
     "desktop-file-utils",
 ];
-/// And for the tests: a screen, a driver of windows, a sound server, a TURN server, all without
-/// hardware.
+/// And for the tests: a screen, a driver of windows, a sound server, a TURN server, a browser as
+/// another participant, network namespaces, all without hardware.
 const APT_TEST: &[&str] = &[
     "xvfb",
     "webkit2gtk-driver",
@@ -29,6 +29,8 @@ const APT_TEST: &[&str] = &[
     "pulseaudio",
     "pulseaudio-utils",
     "coturn",
+    "chromium",
+    "iproute2",
     "fonts-noto-core",
 ];
 /// What the page's tools ask for (Vite 8: 20.19 or newer).

@@ -1,57 +1,7 @@
-// A textbook call in a mesh: one RTCPeerConnection a pair, VP8, trickle ICE, no tricks. Whoever
-// comes later offers. It reports once a second what it saw.
-//
-// The address ends in `#` and these options as JSON: `relay` (ws://…), `name`, `width`, `height`,
-// `fps`, `maxBitrate` (bit/s a stream, 0 for none), `iceServers`, `show` (whether the pictures are
-// on the page, as in any call; without it they are decoded only).
+// A textbook call in a mesh, introduced by the relay: VP8, trickle ICE, no tricks. Whoever comes
+// later offers.
 
-/** How often figures are told, in ms. */
-const TELL_EVERY = 1000;
-/** The statistics that are passed on. */
-const TOLD = new Set(['inbound-rtp', 'outbound-rtp', 'candidate-pair', 'transport']);
-
-const options = JSON.parse(decodeURIComponent(location.hash.slice(1)));
-const peers = new Map();
-const socket = new WebSocket(options.relay);
-const say = (message) => socket.send(JSON.stringify(message));
-const unixMs = () => performance.timeOrigin + performance.now();
-const fail = (error) => say({ type: 'failed', reason: String(error?.stack ?? error) });
-/** Peer → [[RTP timestamp, Unix ms], …] of the pictures given to the compositor since told last. */
-let shown = {};
-let media;
-
-addEventListener('error', ({ message }) => fail(message));
-addEventListener('unhandledrejection', ({ reason }) => fail(reason));
-
-const pictures = new Worker(
-  URL.createObjectURL(new Blob([document.getElementById('pictures').textContent])),
-);
-pictures.onmessage = ({ data }) => {
-  if (data.error) fail(data.error);
-  else say({ type: 'pictures', seen: data.seen, shown });
-  shown = {};
-};
-pictures.onerror = ({ message }) => fail(message);
-
-function watch(stream, track) {
-  const { readable } = new MediaStreamTrackProcessor({ track, maxBufferSize: 4 });
-  pictures.postMessage({ stream, readable }, [readable]);
-}
-
-socket.onopen = async () => {
-  const { width, height, fps, name } = options;
-  media = await navigator.mediaDevices.getUserMedia({
-    video: { width, height, frameRate: fps },
-    // Neither side of a comparison treats its voice: the others hear a file.
-    audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
-  });
-  watch('self', media.getVideoTracks()[0]);
-  if (options.show) show('self', media, true);
-  say({ type: 'ready', name });
-};
-
-socket.onmessage = async ({ data }) => {
-  const message = JSON.parse(data);
+async function heard(message) {
   switch (message.type) {
     case 'welcome':
       say({ type: 'joined', at: unixMs() });
@@ -64,79 +14,23 @@ socket.onmessage = async ({ data }) => {
       await peers.get(message.from)?.addIceCandidate(message.body);
       break;
   }
-};
-
-function connect(id) {
-  const pc = new RTCPeerConnection({ iceServers: options.iceServers });
-  peers.set(id, pc);
-  for (const track of media.getTracks()) {
-    const sender = pc.addTrack(track, media);
-    if (track.kind !== 'video' || !options.maxBitrate) continue;
-    const parameters = sender.getParameters();
-    parameters.encodings[0].maxBitrate = options.maxBitrate;
-    sender.setParameters(parameters).catch(fail);
-  }
-  pc.onicecandidate = ({ candidate }) => {
-    if (candidate) say({ type: 'candidate', to: id, body: candidate });
-  };
-  pc.onconnectionstatechange = () =>
-    say({ type: 'state', peer: id, state: pc.connectionState, at: unixMs() });
-  pc.ontrack = ({ track, streams: [stream] }) => {
-    if (track.kind === 'video') watch(id, track);
-    if (track.kind === 'video' && options.show) show(id, stream, false);
-    if (track.kind === 'audio' && !options.show) hear(stream);
-  };
-  return pc;
 }
 
-function preferVp8(pc) {
-  const { codecs } = RTCRtpReceiver.getCapabilities('video');
-  const isVp8 = ({ mimeType }) => mimeType === 'video/VP8';
-  const ordered = [...codecs.filter(isVp8), ...codecs.filter((codec) => !isVp8(codec))];
-  for (const transceiver of pc.getTransceivers()) {
-    if (transceiver.receiver.track.kind === 'video') transceiver.setCodecPreferences(ordered);
-  }
-}
+const meet = (id) => connect(id, (body) => say({ type: 'candidate', to: id, body }));
 
 async function offer(id) {
-  const pc = connect(id);
-  preferVp8(pc);
-  await pc.setLocalDescription();
-  say({ type: 'description', to: id, body: pc.localDescription });
+  const pc = meet(id);
+  await describe(id, pc);
 }
 
 async function described(id, description) {
-  const pc = peers.get(id) ?? connect(id);
+  const pc = peers.get(id) ?? meet(id);
   await pc.setRemoteDescription(description);
-  if (description.type !== 'offer') return;
-  preferVp8(pc);
+  if (description.type === 'offer') await describe(id, pc);
+}
+
+async function describe(id, pc) {
+  prefer(pc, 'video', 'video/VP8');
   await pc.setLocalDescription();
   say({ type: 'description', to: id, body: pc.localDescription });
 }
-
-function show(id, stream, muted) {
-  const video = document.createElement('video');
-  Object.assign(video, { id, srcObject: stream, muted, autoplay: true });
-  document.body.append(video);
-  const note = (_, { rtpTimestamp, presentationTime }) => {
-    if (rtpTimestamp !== undefined) {
-      (shown[id] ??= []).push([rtpTimestamp, performance.timeOrigin + presentationTime]);
-    }
-    video.requestVideoFrameCallback(note);
-  };
-  video.requestVideoFrameCallback(note);
-}
-
-function hear(stream) {
-  const audio = document.createElement('audio');
-  Object.assign(audio, { srcObject: stream, autoplay: true });
-  document.body.append(audio);
-}
-
-setInterval(async () => {
-  for (const [peer, pc] of peers) {
-    const at = unixMs();
-    const stats = [...(await pc.getStats()).values()].filter(({ type }) => TOLD.has(type));
-    say({ type: 'stats', peer, at, stats });
-  }
-}, TELL_EVERY);

@@ -6,10 +6,14 @@
 
 mod browser;
 mod call;
+mod guest;
 mod log;
+mod page;
 mod relay;
 
 pub use browser::{Browser, PROGRAM, is_there};
 pub use call::{ChromiumCall, Tiles};
-pub use log::{CallLog, PageLog};
+pub use guest::Guest;
+pub use log::{CallLog, PageLog, PeerLog};
+pub use page::QuartetCall;
 pub use relay::Relay;

@@ -2,13 +2,12 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
 
 use quartet_harness::Child;
-use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::process_tree;
@@ -37,38 +36,10 @@ const FLAGS: &[&str] = &[
     // Who may use the camera tells its addresses; without this a page on a file would not.
     "--disable-features=WebRtcHideLocalIpsWithMdns",
 ];
-const PAGE: &str = include_str!("../../page/mesh.html");
-const SCRIPT: &str = include_str!("../../page/mesh.js");
-const PICTURES: &str = include_str!("../../page/pictures.js");
-
 /// Whether it is installed.
 #[must_use]
 pub fn is_there() -> bool {
     Path::new(PROGRAM).is_file()
-}
-
-/// What a page is told in its address; see `page/mesh.js`.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct PageOptions {
-    pub(super) relay: String,
-    pub(super) name: String,
-    pub(super) width: u16,
-    pub(super) height: u16,
-    pub(super) fps: u32,
-    pub(super) max_bitrate: u32,
-    pub(super) ice_servers: Vec<PageIceServer>,
-    pub(super) show: bool,
-}
-
-/// An `RTCIceServer`.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct PageIceServer {
-    pub(super) urls: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) username: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) credential: Option<String>,
 }
 
 /// A running Chromium, ended when dropped.
@@ -129,19 +100,4 @@ impl Drop for Browser {
             }
         }
     }
-}
-
-/// The page as one file in `folder`, and its address with these options.
-pub(super) fn page_address(folder: &Path, options: &PageOptions) -> anyhow::Result<String> {
-    let file = write_page(folder)?;
-    let options: String =
-        serde_json::to_string(options)?.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    Ok(format!("file://{}#{options}", file.display()))
-}
-
-fn write_page(folder: &Path) -> anyhow::Result<PathBuf> {
-    let file = folder.join("mesh.html");
-    let page = PAGE.replace("{{pictures.js}}", PICTURES).replace("{{mesh.js}}", SCRIPT);
-    fs::write(&file, page)?;
-    Ok(file)
 }

@@ -10,8 +10,9 @@ use anyhow::{Context as _, ensure};
 use quartet_testkit::network::Scenario;
 
 use super::{
-    browser::{Browser, PageIceServer, PageOptions, page_address},
+    browser::Browser,
     log::{PageLog, PeerLog},
+    page::{PageIceServer, PageOptions},
     relay::Relay,
 };
 use crate::{
@@ -92,9 +93,10 @@ impl ChromiumCall {
                 max_bitrate: scenario.max_kbit_s.unwrap_or_default() * 1000,
                 ice_servers: ice_servers.clone(),
                 show: tiles == Tiles::Shown,
+                quartet: None,
             };
             let tone = clip::tone(clips, TONE.0 + TONE.1 * number)?;
-            let address = page_address(clips, &page)?;
+            let address = page.address(clips)?;
             let browser =
                 Browser::open(&host.name, &address, &clip, &tone, |program| host.command(program))?;
             let ready = relay.wait_ready(&host.name, PATIENCE);

@@ -90,9 +90,12 @@ impl Relay {
         let mut room = self.room.lock();
         let peers = room.inside.clone();
         room.inside.push(name.to_owned());
-        let page = room.pages.get(name).with_context(|| format!("{name} is not there"))?;
-        page.try_send(text(&json!({ "type": "welcome", "peers": peers })))
-            .with_context(|| format!("{name} does not listen"))
+        room.send(name, &json!({ "type": "welcome", "peers": peers }))
+    }
+
+    /// Says something to a page.
+    pub fn send(&self, name: &str, message: &Value) -> anyhow::Result<()> {
+        self.room.lock().send(name, message)
     }
 
     /// What a page reported so far.
@@ -150,13 +153,14 @@ impl Room {
             }
             said => return self.log.entry(name.to_owned()).or_default().take(said),
         };
-        let sent = self.pages.get(&to).is_some_and(|page| page.try_send(text(&message)).is_ok());
-        if !sent {
-            tracing::warn!(from = name, to, "a message is lost");
+        if let Err(error) = self.send(&to, &message) {
+            tracing::warn!(from = name, %error, "a message is lost");
         }
     }
-}
 
-fn text(message: &Value) -> Message {
-    Message::text(message.to_string())
+    fn send(&self, name: &str, message: &Value) -> anyhow::Result<()> {
+        let page = self.pages.get(name).with_context(|| format!("{name} is not there"))?;
+        let sent = page.try_send(Message::text(message.to_string()));
+        sent.with_context(|| format!("{name} does not listen"))
+    }
 }
