@@ -6,8 +6,9 @@ use crate::{EncodedFrame, Rung, VIDEO_CLOCK_RATE};
 /// When a key frame that was asked for has not come, it is asked for again: the encoder makes one
 /// with the next picture, at most 300 ms after the last.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
-/// A peer that asks this soon after a key frame was given to it has not seen that one yet: as long
-/// as most round trips. It asks again when it still needs one.
+/// Who asks this soon after a key frame may not have seen that one yet: the next one is made when
+/// that much time has passed. No request is forgotten: a queue on the way that has dropped pictures
+/// asks once only.
 const ON_ITS_WAY: Duration = Duration::from_millis(300);
 /// Times of two encodings further apart than this are no matter of order: the camera was changed.
 const SAME_STREAM_TICKS: i32 = VIDEO_CLOCK_RATE as i32;
@@ -25,8 +26,8 @@ pub struct LayerSelector {
     rung: Option<Rung>,
     /// Nothing but a key frame may go on: a picture is missing.
     broken: bool,
-    /// The peer has asked for a key frame.
-    refresh: bool,
+    /// A key frame has been asked for, and is due then.
+    refresh: Option<Instant>,
     asked: Option<(Rung, Instant)>,
     key_given: Option<Instant>,
     last_timestamp: Option<u32>,
@@ -39,7 +40,7 @@ impl LayerSelector {
         if wanted.is_none() {
             self.rung = None;
             self.broken = false;
-            self.refresh = false;
+            self.refresh = None;
         }
     }
 
@@ -58,7 +59,7 @@ impl LayerSelector {
             self.broken = false;
             self.key_given = Some(now);
             if rung == wanted.rung {
-                self.refresh = false;
+                self.refresh = None;
                 self.asked = None;
             }
         } else if Some(rung) != self.rung || self.broken || frame.temporal > self.top(wanted, rung)
@@ -70,9 +71,10 @@ impl LayerSelector {
         Some(frame)
     }
 
-    /// The peer has asked for a key frame.
+    /// The peer, or the way to it, cannot go on without a key frame.
     pub fn restart(&mut self, now: Instant) {
-        self.refresh |= self.key_given.is_none_or(|given| now >= given + ON_ITS_WAY);
+        let due = self.key_given.map_or(now, |given| now.max(given + ON_ITS_WAY));
+        self.refresh.get_or_insert(due);
     }
 
     /// A picture that was let through was dropped on the way: nothing but a key frame helps.
@@ -83,7 +85,8 @@ impl LayerSelector {
     /// Of which rung a key frame is to be asked for now. Says so once, and again when none comes.
     pub fn poll_key_frame(&mut self, now: Instant) -> Option<Rung> {
         let rung = self.wanted?.rung;
-        if self.rung == Some(rung) && !self.broken && !self.refresh {
+        let refresh = self.refresh.is_some_and(|due| now >= due);
+        if self.rung == Some(rung) && !self.broken && !refresh {
             return None;
         }
         if self.asked.is_some_and(|(asked, at)| asked == rung && now < at + ASK_AGAIN) {

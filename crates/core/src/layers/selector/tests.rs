@@ -198,7 +198,7 @@ fn after_a_dropped_picture_only_a_key_frame_goes_on() {
 }
 
 #[test]
-fn a_peer_that_asks_while_a_key_frame_is_on_its_way_costs_none() {
+fn a_peer_that_asks_all_the_time_gets_few_key_frames() {
     let (mut encoders, mut selector, mut now) =
         (Encoders::new(), LayerSelector::default(), Instant::now());
     selector.set(layer(Rung::P360, 1));
@@ -209,6 +209,19 @@ fn a_peer_that_asks_while_a_key_frame_is_on_its_way_costs_none() {
     }
     // Two seconds of asking with every picture; the pictures go on meanwhile.
     assert!((5..=7).contains(&encoders.keys[1]), "{:?}", encoders.keys);
+}
+
+#[test]
+fn a_request_just_after_a_key_frame_is_met_later_and_not_forgotten() {
+    let (mut encoders, mut selector, mut now) =
+        (Encoders::new(), LayerSelector::default(), Instant::now());
+    selector.set(layer(Rung::P360, 1));
+    step(&mut encoders, &mut selector, &mut now);
+    selector.restart(now);
+    let keys: Vec<_> =
+        (0..20).filter(|_| step(&mut encoders, &mut selector, &mut now)[0].1.key).collect();
+    // 300 ms are nine pictures, and the encoder makes it with the one after.
+    assert_eq!(keys, [10]);
 }
 
 #[test]
