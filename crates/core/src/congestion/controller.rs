@@ -154,7 +154,7 @@ impl CongestionController {
     /// A packet of `size` bytes has left.
     pub fn on_sent(&mut self, now: Instant, size: usize) {
         self.sent.on_sent(now, bits(size));
-        self.silence.on_sent(now, self.rtt);
+        self.silence.on_sent(now, self.rtt, self.last_reports.is_some());
         if self.probing.is_fresh() {
             // The first probe goes with the first packets; the others need feedback.
             self.consider_probe(now);
@@ -167,7 +167,8 @@ impl CongestionController {
             return;
         }
         self.last_reports = Some(now);
-        let back = self.silence.on_feedback(now);
+        let newest = reports.iter().map(|report| report.departure).max().unwrap_or(now);
+        let back = self.silence.on_feedback(now, newest);
         let silent_since = if back { self.silent_since.take() } else { None };
         let mut lost_before = 0;
         for report in reports {
@@ -225,7 +226,7 @@ impl CongestionController {
         if better {
             return;
         }
-        let back = self.silence.on_feedback(now);
+        let back = self.silence.on_feedback(now, now);
         if back {
             self.come_back(now);
         }
@@ -320,6 +321,7 @@ impl CongestionController {
         self.outcome = self.rate.on_feedback(now, &signs);
         match self.outcome {
             Outcome::Cut => self.probing.on_cut(now),
+            Outcome::DrainedDeep => self.probing.after_drain(now),
             Outcome::NotOurs => self.delay.accept_queue(),
             _ => {}
         }

@@ -37,6 +37,8 @@ const INTERVAL_EAGER: Duration = Duration::from_millis(400);
 const EAGER: u8 = 3;
 /// After a cut the path is left alone for so long.
 const AFTER_CUT: Duration = Duration::from_millis(1500);
+/// After a queue has drained that made the rate much smaller, it is looked again after this.
+const AFTER_DRAIN: Duration = Duration::from_millis(500);
 /// When no result has come by then and a round trip, the packets or their reports are lost, or there
 /// was nothing to send.
 const PATIENCE: Duration = Duration::from_millis(350);
@@ -129,6 +131,13 @@ impl Probing {
         self.wish = None;
         self.not_before = now + AFTER_CUT;
         self.last = now.max(self.last);
+    }
+
+    /// A queue has made the rate small; if it was a passing one, find out soon.
+    pub(super) fn after_drain(&mut self, now: Instant) {
+        self.queue = [STEP].into();
+        self.tries = 0;
+        self.not_before = now + AFTER_DRAIN;
     }
 
     /// Makes up its mind. `target` and `wanted` in bit/s; `calm` says that no queue is there.

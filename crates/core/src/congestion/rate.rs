@@ -37,6 +37,12 @@ const GROWTH: f64 = 0.10;
 const GROWTH_NEAR: f64 = 0.03;
 /// And at it, as long as it was met just now; the older it is, the less is it minded.
 const GROWTH_AT: f64 = 0.004;
+/// However near the ceiling, a small rate grows by up to this, bit/s a second, a larger one by less,
+/// from the rate below on by nothing: so the small get their part of a path that several share.
+const GROWTH_SMALL: f64 = 24_000.0;
+const SMALL: f64 = 400_000.0;
+/// A cut to less than this part of the rate is deep: it may have been somebody else's burst.
+const DEEP: f64 = 0.7;
 /// A ceiling is near from here on.
 const NEAR: f64 = 0.8;
 /// And met from here on.
@@ -85,7 +91,18 @@ impl Signs {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
     Growing,
-    Draining { since: Instant, level: i64, capacity: f64 },
+    Draining(Drain),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Drain {
+    since: Instant,
+    /// The longest that the queue was, µs.
+    level: i64,
+    /// What comes out of the queue, bit/s.
+    capacity: f64,
+    /// The rate before.
+    before: f64,
 }
 
 /// What is to be done besides.
@@ -97,6 +114,8 @@ pub(super) enum Outcome {
     /// The rate was cut just now.
     Cut,
     Draining,
+    /// The queue has gone, and the rate is far below what it was.
+    DrainedDeep,
     /// The queue does not go, whatever we do: it is somebody else's.
     NotOurs,
 }
@@ -125,15 +144,15 @@ impl Rate {
     /// What it will be after a drain, bit/s.
     pub(super) fn settled(&self) -> f64 {
         match self.phase {
-            Phase::Draining { capacity, .. } if capacity.is_finite() => {
-                (capacity * AFTER_CUT).clamp(self.floor, self.top).max(self.target())
+            Phase::Draining(drain) if drain.capacity.is_finite() => {
+                (drain.capacity * AFTER_CUT).clamp(self.floor, self.top).max(self.target())
             }
             _ => self.target(),
         }
     }
 
     pub(super) fn is_draining(&self) -> bool {
-        matches!(self.phase, Phase::Draining { .. })
+        matches!(self.phase, Phase::Draining(_))
     }
 
     pub(super) fn on_feedback(&mut self, now: Instant, signs: &Signs) -> Outcome {
@@ -146,9 +165,7 @@ impl Rate {
         }
         match self.phase {
             Phase::Growing => self.growing(now, signs, step),
-            Phase::Draining { since, level, capacity } => {
-                self.draining(now, signs, since, level, capacity)
-            }
+            Phase::Draining(drain) => self.draining(now, signs, drain),
         }
     }
 
@@ -166,7 +183,9 @@ impl Rate {
         if over {
             let capacity = self.capacity(signs);
             self.ceiling = Some((capacity, now));
-            self.phase = Phase::Draining { since: now, level: signs.level, capacity };
+            let before = self.target;
+            self.phase =
+                Phase::Draining(Drain { since: now, level: signs.level, capacity, before });
             self.drain(signs.level, signs.jitter, capacity);
             return Outcome::Cut;
         }
@@ -175,51 +194,45 @@ impl Rate {
         }
         let unused = signs.acked.unwrap_or(signs.sent).max(signs.sent) * UNUSED + UNUSED_EXTRA;
         if self.target < unused {
-            let grown = match self.ceiling {
+            let share = match self.ceiling {
                 // A short queue is not filled to see where it ends.
-                Some((rate, _)) if signs.drops && self.target > AFTER_CUT_SHORT * rate => {
-                    self.target + rate * GROWTH_AT * step
-                }
+                Some((rate, _)) if signs.drops && self.target > AFTER_CUT_SHORT * rate => GROWTH_AT,
                 Some((rate, met)) if self.target > AT * rate => {
                     let age = now.saturating_duration_since(met).as_secs_f64();
-                    let older = age / CEILING_EXPIRES.as_secs_f64();
-                    self.target + rate * (GROWTH_AT + GROWTH_NEAR * older) * step
+                    GROWTH_AT + GROWTH_NEAR * age / CEILING_EXPIRES.as_secs_f64()
                 }
-                Some((rate, _)) if self.target > NEAR * rate => {
-                    self.target + rate * GROWTH_NEAR * step
-                }
-                _ => self.target * (1.0 + GROWTH * step),
+                Some((rate, _)) if self.target > NEAR * rate => GROWTH_NEAR,
+                _ => GROWTH,
             };
+            let least = GROWTH_SMALL * (1.0 - self.target / SMALL).max(0.0);
+            let grown = self.target + (self.target * share).max(least) * step;
             self.set(grown.min(unused.max(self.target)));
         }
         Outcome::Calm
     }
 
-    fn draining(
-        &mut self,
-        now: Instant,
-        signs: &Signs,
-        since: Instant,
-        level: i64,
-        capacity: f64,
-    ) -> Outcome {
+    fn draining(&mut self, now: Instant, signs: &Signs, drain: Drain) -> Outcome {
         let capacity = match signs.capacity() {
             // What comes out of the queue is what the path carries, also while we send little.
-            Some(busy) => 0.5 * capacity + 0.5 * busy,
-            None => capacity,
+            Some(busy) => 0.5 * drain.capacity + 0.5 * busy,
+            None => drain.capacity,
         };
         if signs.level <= DRAINED + signs.jitter / 2 {
             self.phase = Phase::Growing;
             self.ceiling = Some((capacity, now));
             self.set(capacity * if signs.drops { AFTER_CUT_SHORT } else { AFTER_CUT });
-            return Outcome::Calm;
+            let deep = self.target < DEEP * drain.before;
+            return if deep { Outcome::DrainedDeep } else { Outcome::Calm };
         }
-        if now.saturating_duration_since(since) > DRAIN_PATIENCE && signs.level > level / 2 {
+        if now.saturating_duration_since(drain.since) > DRAIN_PATIENCE
+            && signs.level > drain.level / 2
+        {
             self.phase = Phase::Growing;
             self.set(capacity * AFTER_CUT);
             return Outcome::NotOurs;
         }
-        self.phase = Phase::Draining { since, level: level.max(signs.level), capacity };
+        let level = drain.level.max(signs.level);
+        self.phase = Phase::Draining(Drain { level, capacity, ..drain });
         self.drain(signs.level, signs.jitter, capacity);
         Outcome::Draining
     }
