@@ -34,8 +34,11 @@ fn what_came_is_not_asked_for_again_and_tells_the_interval() {
     assert_eq!(requests.window().answer(), 40 * MS);
     let again = requests.poll_timeout().unwrap();
     assert_eq!(requests.due(again, needed), [12]);
-    let interval = requests.poll_timeout().unwrap() - again;
-    assert!(interval >= 40 * MS && interval < 60 * MS, "{interval:?}");
+    // The second request in vain is followed by the third sooner than the first by the second.
+    let first = requests.window().interval(0);
+    assert!(first >= 30 * MS && first < 60 * MS, "{first:?}");
+    let second = requests.poll_timeout().unwrap() - again;
+    assert!(second >= SHORTEST && second < first, "{second:?}");
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn plain(payload: &Bytes) -> Bytes {
 }
 
 fn number(frame: &EncodedFrame) -> u32 {
-    u32::from_be_bytes(frame.data[10..14].try_into().unwrap())
+    frame.data[10..14].iter().fold(0, |number, &byte| number << 8 | u32::from(byte))
 }
 
 impl Call {
