@@ -402,8 +402,9 @@ impl Actor {
         match kind {
             RtpCodecKind::Audio if !self.has_voice => {
                 self.has_voice = true;
+                let payload_types = self.payload_types.subscribe();
                 self.tasks.spawn(async move {
-                    receive_voice(incoming).await;
+                    receive_voice(incoming, payload_types).await;
                     Ended::Receiver
                 });
             }

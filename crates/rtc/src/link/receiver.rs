@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use quartet_core::{Assembled, AssemblerConfig, FrameAssembler, PicturePlayout, RtpPacket};
+use quartet_core::{Assembled, AssemblerConfig, FrameAssembler, PicturePlayout, RtpPacket, red};
 use rtc::{
     rtcp::{
         payload_feedbacks::picture_loss_indication::PictureLossIndication,
@@ -16,10 +16,13 @@ use rtc::{
     },
     rtp,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
-use super::counters::{Counter, Counters};
+use super::{
+    counters::{Counter, Counters},
+    sender::PayloadTypes,
+};
 use crate::{
     MediaSink, arrivals::Arrivals, interceptor::SenderClocks, key_frame_requests::KeyFrameRequests,
 };
@@ -35,8 +38,11 @@ pub(super) struct Incoming {
     pub(super) clocks: Arc<SenderClocks>,
 }
 
-/// Passes voice on until the track ends.
-pub(super) async fn receive_voice(incoming: Incoming) {
+/// Passes voice on until the track ends, and the copies of lost packets that come with later ones.
+pub(super) async fn receive_voice(
+    incoming: Incoming,
+    payload_types: watch::Receiver<PayloadTypes>,
+) {
     let Incoming { track, sink, counters, clocks } = incoming;
     let mut stream = Stream::default();
     while let Some(event) = track.poll().await {
@@ -44,9 +50,13 @@ pub(super) async fn receive_voice(incoming: Incoming) {
         if stream.ssrc != Some(packet.header.ssrc) {
             clocks.set_voice(packet.header.ssrc);
         }
-        if let (packet, true) = stream.take(packet, &counters.voice_in)
-            && !packet.payload.is_empty()
-        {
+        let payload_type = packet.header.payload_type;
+        let (packet, first) = stream.take(packet, &counters.voice_in);
+        if !first || packet.payload.is_empty() {
+            continue;
+        }
+        let agreed = *payload_types.borrow();
+        for packet in unpack(packet, payload_type, agreed) {
             sink.voice(packet);
         }
     }
@@ -152,9 +162,58 @@ impl Stream {
     }
 }
 
+/// The voice packets in one that came: itself, and what it carries (RFC 2198). None for one of a
+/// type that was not agreed on, or whose lengths lie.
+fn unpack(packet: RtpPacket, payload_type: u8, agreed: PayloadTypes) -> Vec<RtpPacket> {
+    match agreed {
+        PayloadTypes { red: Some(red), voice: Some(opus), .. } if red == payload_type => {
+            red::unpack(&packet, opus).unwrap_or_default()
+        }
+        PayloadTypes { voice: Some(opus), .. } if opus != payload_type => Vec::new(),
+        _ => vec![packet],
+    }
+}
+
 async fn sleep_until(wake: Option<Instant>) {
     match wake {
         Some(wake) => tokio::time::sleep_until(wake.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use quartet_core::red::RedWriter;
+
+    use super::*;
+
+    const AGREED: PayloadTypes = PayloadTypes { voice: Some(111), red: Some(63), video: Some(96) };
+
+    fn packet(payload: Bytes) -> RtpPacket {
+        RtpPacket { sequence: 7, timestamp: 9_600, marker: false, redundant: false, payload }
+    }
+
+    #[test]
+    fn copies_come_out_beside_the_packet_that_carried_them() {
+        let mut writer = RedWriter::new(111);
+        writer.write(8_640, &Bytes::from_static(b"before"), 1);
+        let payload = writer.write(9_600, &Bytes::from_static(b"now"), 1);
+        let unpacked = unpack(packet(payload), 63, AGREED);
+        let seen: Vec<_> = unpacked
+            .iter()
+            .map(|packet| {
+                (packet.sequence, packet.timestamp, packet.redundant, &packet.payload[..])
+            })
+            .collect();
+        assert_eq!(seen, [(7, 9_600, false, &b"now"[..]), (6, 8_640, true, &b"before"[..])]);
+    }
+
+    #[test]
+    fn only_what_was_agreed_on_is_voice() {
+        let plain = packet(Bytes::from_static(b"now"));
+        assert_eq!(unpack(plain.clone(), 111, AGREED), std::slice::from_ref(&plain));
+        assert_eq!(unpack(plain.clone(), 13, AGREED), []);
+        assert_eq!(unpack(plain, 63, AGREED), [], "lengths that lie");
     }
 }
