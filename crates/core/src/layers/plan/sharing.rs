@@ -112,8 +112,9 @@ impl Sharing<'_> {
     fn lift(&mut self, rung: Rung, group: &[usize], bitrate: u64) -> bool {
         let larger = Rung::ALL.into_iter().filter(|it| *it > rung && *it <= self.top);
         let options: Vec<_> = larger.map(|it| (it, self.bitrate_of(it, bitrate))).collect();
-        let fits = |bitrate: u64| group.iter().all(|&who| self.wishes[who].whole() >= bitrate);
-        let Some((above, bitrate)) = options.into_iter().find(|(_, bitrate)| fits(*bitrate)) else {
+        let carried = |bitrate: u64| group.iter().all(|&who| self.wishes[who].whole() >= bitrate);
+        let fits = |there: u64| carried(there) && there * 100 >= bitrate * SAME_PCT;
+        let Some((above, bitrate)) = options.into_iter().find(|(_, there)| fits(*there)) else {
             return false;
         };
         self.give(above, group, bitrate);
@@ -158,13 +159,20 @@ impl Wish {
     }
 
     /// The rung that its budget is for, if it were alone. What it has had it keeps down to the end
-    /// of that rung's range; anything larger has to be beyond the end of the range below.
+    /// of that rung's range; anything larger has to be beyond the end of the range below. Who has had
+    /// nothing begins in the middle between the two.
     fn target(&self) -> Option<Rung> {
         let ceiling = self.ceiling?;
         let had = self.before.map(|layer| layer.rung);
         let carries = |rung: Rung| {
-            let beyond = rung.below().map_or(range(rung).0, |below| range(below).1);
-            self.whole() >= beyond || had >= Some(rung) && self.whole() >= range(rung).0
+            let least = range(rung).0;
+            let beyond = rung.below().map_or(least, |below| range(below).1);
+            self.whole()
+                >= match had {
+                    None => (least + beyond) / 2,
+                    Some(had) if had >= rung => least,
+                    Some(_) => beyond,
+                }
         };
         let found = Rung::ALL.into_iter().rev().find(|&rung| rung <= ceiling && carries(rung));
         // The base layer of the smallest is the last that is given up.

@@ -78,6 +78,13 @@ fn alone_the_bitrate_follows_the_budget_and_the_rung_changes_at_the_ends_of_its_
 }
 
 #[test]
+fn a_call_begins_with_the_size_that_it_can_soon_keep() {
+    for (kbps, expected) in [(199, P180), (200, P360), (749, P360), (750, P720)] {
+        assert_eq!(running(&first(&SITUATION, &viewers(&[(kbps, 720)])))[0].0, expected);
+    }
+}
+
+#[test]
 fn the_size_follows_the_window() {
     for (height, expected) in [(1, P180), (240, P180), (241, P360), (480, P360), (481, P720)] {
         let plan = first(&SITUATION, &viewers(&[(2_000, height)]));
@@ -98,7 +105,7 @@ fn who_cannot_see_the_picture_gets_none_and_costs_nothing() {
 #[test]
 fn the_own_tile_shows_what_others_get_and_runs_one_only_where_they_get_none() {
     let own = Situation { own_height: 300, ..SITUATION };
-    assert_eq!(running(&first(&own, &viewers(&[(200, 720)]))), [(P180, 200)]);
+    assert_eq!(running(&first(&own, &viewers(&[(190, 720)]))), [(P180, 190)]);
     assert_eq!(running(&first(&own, &viewers(&[(200, 0)]))), [(P360, 525)]);
     let small = Situation { source: (320, 240), ..own };
     assert_eq!(running(&first(&small, &[])), [(P180, 155)]);
