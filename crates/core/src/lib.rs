@@ -12,6 +12,7 @@ mod freeze_meter;
 pub mod layers;
 mod link;
 mod negotiator;
+mod pacer;
 mod picture_playout;
 pub mod red;
 pub mod repair;
@@ -25,6 +26,7 @@ pub use frame::{EncodedFrame, RtpPacket, SAMPLE_RATE, SAMPLES_PER_10_MS, VIDEO_C
 pub use frame_assembler::{Assembled, AssemblerConfig, FrameAssembler};
 pub use freeze_meter::{FreezeMeter, FreezeTotals};
 pub use link::{LinkAction, LinkEstimate, LinkEvent, LinkState};
+pub use pacer::{Pacer, Released, Traffic};
 pub use picture_playout::PicturePlayout;
 pub use rung::Rung;
 pub use sender_clock::SenderClock;
