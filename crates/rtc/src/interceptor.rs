@@ -5,6 +5,9 @@
 mod congestion;
 mod key_frame_tap;
 mod nack_responder;
+mod pacer;
+mod repair_budget;
+mod repeats;
 mod sender_report_tap;
 mod sent_packets;
 
@@ -18,7 +21,7 @@ use tokio::sync::Notify;
 pub(crate) use self::sender_report_tap::SenderClocks;
 use self::{
     congestion::Congestion, key_frame_tap::KeyFrameTap, nack_responder::NackResponder,
-    sender_report_tap::SenderReportTap,
+    pacer::LinkPacer, sender_report_tap::SenderReportTap,
 };
 use crate::steering::Steering;
 
@@ -39,8 +42,9 @@ pub(crate) struct Shared {
 /// The chain of a link.
 pub(crate) fn chain(shared: Shared) -> Registry {
     Registry::new()
-        .with(Slot::CongestionControl, Congestion::new(shared.steering))
-        .with(Slot::NackResponder, NackResponder::default())
+        .with(Slot::CongestionControl, Congestion::new(Arc::clone(&shared.steering)))
+        .with(Slot::Pacer, LinkPacer::new(Arc::clone(&shared.steering)))
+        .with(Slot::NackResponder, NackResponder::new(shared.steering))
         .with(
             Slot::TwccReceiver,
             TwccReceiverBuilder::new().with_interval(FEEDBACK_INTERVAL).build(),

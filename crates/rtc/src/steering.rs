@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use quartet_core::{
     LinkEstimate,
-    congestion::{CongestionConfig, CongestionController, LinkShare, PacketReport, ReceiverReport},
+    congestion::{
+        CongestionConfig, CongestionController, LinkShare, PacketReport, Probe, ReceiverReport,
+    },
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Changes of the estimate that are not worth a word: of the rate, as a part of it…
 const RATE_CHANGE: f64 = 0.02;
@@ -20,12 +22,18 @@ const LOSS_CHANGE: f32 = 0.005;
 /// …and of the round trip.
 const RTT_CHANGE: Duration = Duration::from_millis(5);
 
+/// A picture goes to the pacer when what waits there takes no longer than this, so that the path is
+/// not idle in between; the others wait where they can still be dropped whole.
+const ENOUGH_WAITING: Duration = Duration::from_millis(10);
+
 /// Shared by the parts of one link.
 #[derive(Debug)]
 pub(crate) struct Steering {
     state: Mutex<State>,
     /// The latest estimate that was worth a word.
     estimate: watch::Sender<LinkEstimate>,
+    /// The pacer has room for a picture again.
+    has_room: Notify,
 }
 
 #[derive(Debug)]
@@ -33,6 +41,10 @@ struct State {
     controller: CongestionController,
     share: Option<LinkShare>,
     losses: Losses,
+    /// What waits in the pacer will take so long.
+    queue_time: Duration,
+    /// Bytes that a probe lacks.
+    spare_wanted: usize,
 }
 
 /// What became of packets since the last question.
@@ -48,8 +60,14 @@ impl Steering {
     pub(crate) fn new(now: Instant) -> Self {
         let controller = CongestionController::new(now, CongestionConfig::default());
         let estimate = watch::Sender::new(controller.estimate());
-        let state = State { controller, share: None, losses: Losses::default() };
-        Self { state: Mutex::new(state), estimate }
+        let state = State {
+            controller,
+            share: None,
+            losses: Losses::default(),
+            queue_time: Duration::ZERO,
+            spare_wanted: 0,
+        };
+        Self { state: Mutex::new(state), estimate, has_room: Notify::new() }
     }
 
     /// What the engine grants the link.
@@ -109,6 +127,46 @@ impl Steering {
             }
             differs
         });
+    }
+
+    /// The wish to probe, once.
+    pub(crate) fn take_probe(&self) -> Option<Probe> {
+        self.state.lock().controller.poll_probe()
+    }
+
+    /// A probe lacks so many bytes.
+    pub(crate) fn want_spare(&self, bytes: usize) {
+        self.state.lock().spare_wanted = bytes;
+    }
+
+    /// How many bytes a probe lacks, once.
+    pub(crate) fn take_spare_wanted(&self) -> usize {
+        std::mem::take(&mut self.state.lock().spare_wanted)
+    }
+
+    /// What may be sent at present, bit/s.
+    pub(crate) fn rate_bps(&self) -> u64 {
+        let state = self.state.lock();
+        let estimate = state.controller.estimate().bitrate_bps;
+        state.share.map_or(estimate, |share| estimate.min(share.total_bps))
+    }
+
+    /// What waits in the pacer will take so long.
+    pub(crate) fn set_queue_time(&self, queue_time: Duration) {
+        let before = std::mem::replace(&mut self.state.lock().queue_time, queue_time);
+        if before > ENOUGH_WAITING && queue_time <= ENOUGH_WAITING {
+            self.has_room.notify_one();
+        }
+    }
+
+    /// Whether a picture may go to the pacer; when not, [`Self::room`] tells when to ask again.
+    pub(crate) fn has_room(&self) -> bool {
+        self.state.lock().queue_time <= ENOUGH_WAITING
+    }
+
+    /// Waits until there is room again.
+    pub(crate) async fn room(&self) {
+        self.has_room.notified().await;
     }
 
     /// What was lost since the last call.
@@ -172,6 +230,19 @@ mod tests {
         ] {
             assert!(differ(&estimate, &changed), "{changed:?}");
         }
+    }
+
+    #[test]
+    fn the_share_bounds_the_rate_but_does_not_raise_it() {
+        let now = Instant::now();
+        let steering = Steering::new(now);
+        let estimate = steering.rate_bps();
+        let share =
+            LinkShare { total_bps: estimate / 2, wanted_bps: estimate, ..LinkShare::default() };
+        steering.set_share(now, share);
+        assert_eq!(steering.rate_bps(), estimate / 2);
+        steering.set_share(now, LinkShare { total_bps: estimate * 2, ..share });
+        assert_eq!(steering.rate_bps(), estimate);
     }
 
     #[test]

@@ -10,9 +10,15 @@ use tokio::sync::Notify;
 /// Voice packets that wait: half a second of 20 ms each. When there are more, the oldest is the
 /// least worth.
 const MAX_VOICE: usize = 25;
-/// Pictures that wait: a quarter of a second at 30 a second. When there are more, what comes next
-/// is dropped until a key frame, for a picture without its predecessors is worth nothing.
-const MAX_VIDEO: usize = 8;
+/// When pictures wait that are so far apart, those that no other refers to are left out, ticks of
+/// the picture's clock: half the rate is better than being late.
+const UPPER_LIMIT: u32 = quartet_core::VIDEO_CLOCK_RATE / 10;
+/// When the others are so far apart, what comes next is dropped until a key frame, for a picture
+/// without its predecessors is worth nothing. A key frame would take about as long as this to pass
+/// where that happens.
+const LIMIT: u32 = quartet_core::VIDEO_CLOCK_RATE / 2;
+/// Pictures that wait at most, whatever their time stamps say: half a second at 30 a second.
+const MAX_VIDEO: usize = 16;
 
 /// An Opus packet.
 #[derive(Debug, PartialEq, Eq)]
@@ -81,14 +87,20 @@ impl MediaQueue {
         if !waiting.open {
             return false;
         }
-        if frame.key && waiting.video.len() == MAX_VIDEO {
+        let late = waiting.lateness(frame);
+        if late > UPPER_LIMIT || waiting.video.len() == MAX_VIDEO {
+            let before = waiting.video.len();
             // With a new beginning, what waits is not needed any more.
-            waiting.frames_dropped += waiting.video.len() as u64;
-            waiting.video.clear();
+            waiting.video.retain(|waits| !frame.key && waits.temporal == 0);
+            waiting.frames_dropped += (before - waiting.video.len()) as u64;
+            if frame.temporal > 0 {
+                waiting.frames_dropped += 1;
+                return false;
+            }
         }
         if frame.key {
             waiting.skipping = false;
-        } else if waiting.skipping || waiting.video.len() == MAX_VIDEO {
+        } else if waiting.skipping || late > LIMIT || waiting.video.len() == MAX_VIDEO {
             waiting.frames_dropped += 1;
             return !std::mem::replace(&mut waiting.skipping, true);
         }
@@ -98,12 +110,13 @@ impl MediaQueue {
         false
     }
 
-    /// The next thing to send, if there is any.
-    pub(super) fn pop(&self) -> Option<Media> {
+    /// The next thing to send, if there is any; of pictures only when there is room for one.
+    pub(super) fn pop(&self, room: bool) -> Option<Media> {
         let mut waiting = self.waiting.lock();
         match waiting.voice.pop_front() {
             Some(voice) => Some(Media::Voice(voice)),
-            None => waiting.video.pop_front().map(Media::Video),
+            None if room => waiting.video.pop_front().map(Media::Video),
+            None => None,
         }
     }
 
@@ -120,6 +133,16 @@ impl MediaQueue {
     /// Pictures dropped for want of room, or of a key frame.
     pub(super) fn frames_dropped(&self) -> u64 {
         self.waiting.lock().frames_dropped
+    }
+}
+
+impl Waiting {
+    /// How far behind this picture the oldest is that waits, ticks of the picture's clock.
+    fn lateness(&self, frame: &EncodedFrame) -> u32 {
+        let Some(oldest) = self.video.front() else { return 0 };
+        let ticks = frame.timestamp.wrapping_sub(oldest.timestamp);
+        // Another source may have begun anew.
+        if ticks < 1 << 31 { ticks } else { 0 }
     }
 }
 
@@ -149,7 +172,7 @@ mod tests {
     }
 
     fn drain_video(queue: &MediaQueue) -> Vec<u32> {
-        std::iter::from_fn(|| queue.pop())
+        std::iter::from_fn(|| queue.pop(true))
             .filter_map(|media| match media {
                 Media::Video(frame) => Some(frame.timestamp),
                 Media::Voice(_) => None,
@@ -163,7 +186,7 @@ mod tests {
         assert!(!queue.push_video(&frame(0, true)));
         queue.push_voice(voice(0));
         queue.set_open(true);
-        assert_eq!(queue.pop(), None);
+        assert_eq!(queue.pop(true), None);
     }
 
     #[test]
@@ -180,8 +203,8 @@ mod tests {
         let queue = open();
         queue.push_video(&frame(1, true));
         queue.push_voice(voice(2));
-        assert_eq!(queue.pop(), Some(Media::Voice(voice(2))));
-        assert_eq!(queue.pop(), Some(Media::Video(frame(1, true))));
+        assert_eq!(queue.pop(true), Some(Media::Voice(voice(2))));
+        assert_eq!(queue.pop(true), Some(Media::Video(frame(1, true))));
     }
 
     #[test]
@@ -197,24 +220,56 @@ mod tests {
     fn a_full_queue_drops_pictures_until_a_key_frame_and_says_so_once() {
         let queue = open();
         queue.push_video(&frame(0, true));
-        let wanted: Vec<_> = (1..20).filter(|t| queue.push_video(&frame(*t, false))).collect();
+        let wanted: Vec<_> = (1..30).filter(|t| queue.push_video(&frame(*t, false))).collect();
         assert_eq!(wanted, [MAX_VIDEO as u32]);
-        assert_eq!(queue.frames_dropped(), 20 - MAX_VIDEO as u64);
+        assert_eq!(queue.frames_dropped(), 30 - MAX_VIDEO as u64);
         assert_eq!(drain_video(&queue), Vec::from_iter(0..MAX_VIDEO as u32));
-        queue.push_video(&frame(20, false));
-        queue.push_video(&frame(21, true));
-        queue.push_video(&frame(22, false));
-        assert_eq!(drain_video(&queue), [21, 22]);
+        queue.push_video(&frame(30, false));
+        queue.push_video(&frame(31, true));
+        queue.push_video(&frame(32, false));
+        assert_eq!(drain_video(&queue), [31, 32]);
     }
 
     #[test]
-    fn a_key_frame_takes_the_place_of_what_waits() {
+    fn pictures_wait_for_room_and_voices_do_not() {
+        let queue = open();
+        queue.push_video(&frame(1, true));
+        queue.push_voice(voice(2));
+        assert_eq!(queue.pop(false), Some(Media::Voice(voice(2))));
+        assert_eq!(queue.pop(false), None);
+        assert_eq!(queue.pop(true), Some(Media::Video(frame(1, true))));
+    }
+
+    #[test]
+    fn when_pictures_are_late_those_go_that_no_other_refers_to() {
+        let queue = open();
+        for number in 0..10 {
+            let temporal = (number % 2) as u8;
+            let frame = EncodedFrame { temporal, ..frame(number * 3_000, number == 0) };
+            assert!(!queue.push_video(&frame));
+        }
+        // Ten pictures are 300 ms; three that were dropped were not late when they came.
+        assert_eq!(drain_video(&queue), [0, 6_000, 12_000, 18_000, 24_000]);
+        assert_eq!(queue.frames_dropped(), 5);
+    }
+
+    #[test]
+    fn when_the_others_are_late_a_key_frame_is_wanted_and_takes_their_place() {
         let queue = open();
         queue.push_video(&frame(0, true));
-        for timestamp in 1..MAX_VIDEO as u32 {
-            queue.push_video(&frame(timestamp, false));
-        }
-        assert!(!queue.push_video(&frame(100, true)));
-        assert_eq!(drain_video(&queue), [100]);
+        assert!(!queue.push_video(&frame(LIMIT, false)));
+        assert!(queue.push_video(&frame(LIMIT + 3_000, false)));
+        assert!(!queue.push_video(&frame(LIMIT + 6_000, false)));
+        assert!(!queue.push_video(&frame(LIMIT + 9_000, true)));
+        assert_eq!(drain_video(&queue), [LIMIT + 9_000]);
+    }
+
+    #[test]
+    fn a_key_frame_is_no_reason_to_drop_what_is_in_time() {
+        let queue = open();
+        queue.push_video(&frame(0, true));
+        queue.push_video(&frame(3_000, false));
+        assert!(!queue.push_video(&frame(6_000, true)));
+        assert_eq!(drain_video(&queue), [0, 3_000, 6_000]);
     }
 }

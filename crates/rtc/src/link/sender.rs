@@ -78,8 +78,11 @@ impl Sender {
     /// Sends until the connection ends.
     pub(super) async fn run(mut self) -> ConnectionEnded {
         loop {
-            self.queue.filled().await;
-            while let Some(media) = self.queue.pop() {
+            tokio::select! {
+                () = self.queue.filled() => {}
+                () = self.steering.room() => {}
+            }
+            while let Some(media) = self.queue.pop(self.steering.has_room()) {
                 let sent = match media {
                     Media::Voice(voice) => self.send_voice(voice).await,
                     Media::Video(frame) => self.send_video(&frame).await,

@@ -1,6 +1,6 @@
 //! What a link finds out about its path.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
@@ -31,5 +31,30 @@ async fn an_estimate_is_announced_with_the_connection_and_follows_the_feedback()
     assert!(known.rtt.unwrap() < PATIENCE && known.loss < 0.5, "{known:?}");
     let stats = link.stats().await;
     assert!(stats.estimate_bps.is_some_and(|bps| bps > 0), "{stats:?}");
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn probes_find_what_an_open_path_carries_beyond_what_is_sent() {
+    let mut pair = Pair::connected().await;
+    let link = Arc::clone(&pair.offerer.link);
+    let send = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(33));
+        for number in 0.. {
+            ticks.tick().await;
+            let frame = if number == 0 { key_frame(0, 9_000) } else { delta_frame(number, 1_200) };
+            link.send_video(&frame);
+        }
+    };
+    // 300 kbit/s are sent.
+    let found = pair.offerer.estimate.wait_for(|e| e.is_some_and(|e| e.bitrate_bps > 1_500_000));
+    let start = tokio::time::Instant::now();
+    tokio::select! {
+        () = send => unreachable!(),
+        found = timeout(PATIENCE, found) => {
+            found.expect("the estimate does not grow").unwrap();
+        }
+    }
+    println!("1.5 Mbit/s found after {:?}", start.elapsed());
     pair.close().await;
 }
