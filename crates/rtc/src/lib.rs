@@ -10,7 +10,8 @@
 //! - a PLI does not reach the application: `interceptor::key_frame_tap`;
 //! - a wildcard address does not fall back to the loopback, and an unresolvable server name stops
 //!   the driver of the connection: `peer::addresses`, `peer::servers`;
-//! - what passes a TURN relay waits for the next event of the connection: `peer::relay_runtime`;
+//! - what passes a TURN relay waits for the next event of the connection: `peer::link_runtime`;
+//! - a lost part of the DTLS handshake is missed for a second and more: `peer::handshake`;
 //! - an answer may allow more than its offer, and an offer that restarts ICE carries the candidates
 //!   of the previous generation: `sdp`;
 //! - a remote TCP candidate makes it open a connection to wherever the peer says: `candidate`;

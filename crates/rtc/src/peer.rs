@@ -2,7 +2,8 @@
 
 mod addresses;
 mod codecs;
-mod relay_runtime;
+mod handshake;
+mod link_runtime;
 mod servers;
 
 use std::{sync::Arc, time::Duration};
@@ -33,10 +34,10 @@ use webrtc::{
         SettingEngineBuilder,
     },
     rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit, RtpSender},
-    runtime::{Runtime, TokioRuntime},
+    runtime::Runtime,
 };
 
-use self::{addresses::Addresses, relay_runtime::RelayRuntime};
+use self::{addresses::Addresses, link_runtime::LinkRuntime};
 use crate::{
     IceConfig, IcePolicy, LinkError,
     error::name,
@@ -173,8 +174,7 @@ impl Peer {
             let handler = Arc::clone(&handler) as Arc<dyn PeerConnectionEventHandler>;
             let chain = interceptor::chain(shared.clone());
             let addresses = vec![addresses.clone()];
-            let runtime: Arc<dyn Runtime> =
-                if relays { Arc::new(RelayRuntime::new()) } else { Arc::new(TokioRuntime) };
+            let runtime: Arc<dyn Runtime> = Arc::new(LinkRuntime::new(relays));
             async move {
                 let connection = PeerConnectionBuilder::new()
                     .with_configuration(configuration)

@@ -1,12 +1,14 @@
-//! Keeps what passes a relay from waiting in the library.
+//! The runtime of a connection: tokio's, but for two things.
 //!
-//! The task that drives a connection makes one round for each event: it writes, first for the TURN
+//! Its sockets repeat what a DTLS handshake sends ([`super::handshake`]).
+//!
+//! And it keeps what passes a relay from waiting in the library. The task that drives a connection makes one round for each event: it writes, first for the TURN
 //! client and then for the connection, and then reads. What the connection writes to a relay, and
 //! what it answers to something read from one, is left for the next round, whenever that comes: at
 //! the next event, or the next timer a second later. Measured: 2 s to connect through a relay on
 //! one machine, nearly all of it in waiting.
 //!
-//! So this runtime, which is tokio's otherwise, ends each wait of that task by two more rounds.
+//! So, with a relay, this runtime ends each wait of that task by two more rounds.
 
 use std::{
     future::Future,
@@ -27,6 +29,8 @@ use webrtc::runtime::{
     TokioRuntime,
 };
 
+use super::handshake::RepeatingSocket;
+
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// From a datagram to the connection's answer, and from that to the relay's socket.
@@ -34,24 +38,29 @@ const MORE_ROUNDS: u8 = 2;
 
 /// One for each connection.
 #[derive(Debug)]
-pub(super) struct RelayRuntime {
+pub(super) struct LinkRuntime {
     tokio: TokioRuntime,
+    /// Something may pass a relay.
+    relay: bool,
     /// The task that drives the connection: the one that binds its sockets.
     driver: OnceLock<task::Id>,
     rounds: Arc<AtomicU8>,
 }
 
-impl RelayRuntime {
-    pub(super) fn new() -> Self {
-        Self { tokio: TokioRuntime, driver: OnceLock::new(), rounds: Arc::default() }
+impl LinkRuntime {
+    pub(super) fn new(relay: bool) -> Self {
+        Self { tokio: TokioRuntime, relay, driver: OnceLock::new(), rounds: Arc::default() }
     }
 }
 
-impl Runtime for RelayRuntime {
+impl Runtime for LinkRuntime {
     fn sleep(&self, duration: Duration) -> Boxed<'static, ()> {
         let sleep = self.tokio.sleep(duration);
         // Others wait too: closing does, for this very task.
-        if self.driver.get().is_none() || self.driver.get() != task::try_id().as_ref() {
+        if !self.relay
+            || self.driver.get().is_none()
+            || self.driver.get() != task::try_id().as_ref()
+        {
             return sleep;
         }
         Box::pin(Wait {
@@ -65,7 +74,7 @@ impl Runtime for RelayRuntime {
         if let Some(id) = task::try_id() {
             self.driver.get_or_init(|| id);
         }
-        self.tokio.wrap_udp_socket(socket)
+        Ok(Arc::new(RepeatingSocket::new(self.tokio.wrap_udp_socket(socket)?)))
     }
 
     fn spawn(&self, future: Boxed<'static, ()>) -> Box<dyn JoinHandle> {
@@ -140,7 +149,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_wait_of_the_driver_is_followed_by_two_rounds() {
-        let runtime = Arc::new(RelayRuntime::new());
+        let runtime = Arc::new(LinkRuntime::new(true));
         let in_task = Arc::clone(&runtime);
         let driver = tokio::spawn(async move {
             let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
