@@ -323,8 +323,9 @@ impl<D: VoiceDecoder> VoiceBuffer<D> {
         let transit = now - timestamp;
         (transit - fastest).abs() <= samples(self.tuning.jump)
             && self.received.is_near(sequence)
-            // Whatever the network does, later sequence numbers have later timestamps.
-            && (!self.received.is_newer(sequence) || timestamp > self.newest)
+            // Whatever the network does, later sequence numbers have later timestamps, and what is
+            // not later is not newer.
+            && self.received.is_newer(sequence) == (timestamp > self.newest)
     }
 
     /// Forgets the stream so far; what was decoded of it is still played.

@@ -199,6 +199,25 @@ fn a_restarted_source_is_heard_at_once() {
 }
 
 #[test]
+fn another_connection_of_the_same_person_is_heard_at_once() {
+    // Timestamps go on; sequence numbers begin anywhere, also a little behind the old ones.
+    for step in [-3_000_i32, -2_000, -200, -100, -1, 50, 2_000, 5_000] {
+        let mut call = Call::new(true);
+        call.run(10_000 * MS, &mut steady(30 * MS));
+        call.network.clear();
+        call.first.sequence = call.first.sequence.wrapping_add(step as u16);
+        let before = call.buffer.stats();
+        // The new connection took 3 s to come up.
+        let after = call.run(20_000 * MS, &mut |at| (at > 13_000 * MS).then_some(30 * MS));
+        let (played, concealed) =
+            (after.played - before.played, after.concealed - before.concealed);
+        println!("{step}: {played:?} played, {concealed:?} of it concealed, {after:?}");
+        assert!(played - concealed > 6_800 * MS, "{step}: {after:?}");
+        assert!(call.delay(1_000 * MS) < 40 * MS, "{step}: {:?}", call.delay(1_000 * MS));
+    }
+}
+
+#[test]
 fn one_stray_packet_changes_nothing() {
     let mut call = Call::new(true);
     call.run(5_000 * MS, &mut steady(30 * MS));
