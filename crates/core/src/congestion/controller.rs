@@ -177,7 +177,7 @@ impl CongestionController {
         if back {
             self.come_back(now);
         }
-        self.decide(now);
+        self.decide(now, newest);
         self.consider_probe(now);
     }
 
@@ -303,18 +303,23 @@ impl CongestionController {
         self.probing.restart(now);
     }
 
-    fn decide(&mut self, now: Instant) {
+    fn decide(&mut self, now: Instant, newest: Instant) {
         // What the line loses by itself was carried all the same.
         let kept = (1.0 - self.inherent.verdict().inherent).max(0.4);
+        self.delay.note_swing();
         let acked = self.throughput.rate(ACKED_WINDOW).map(|rate| rate / kept);
         self.best.note(now, acked.unwrap_or(0.0));
         let signs = Signs {
             level: self.delay.level(),
             slope: self.delay.slope(),
+            standing: self.delay.standing(),
+            swing: self.delay.swing(self.rate.settled()),
             jitter: self.jitter(),
             acked,
             busy: self.throughput.busy_rate(BUSY_WINDOW),
             sent: self.sent.rate(now),
+            bunched: self.throughput.is_bunched(),
+            newest,
             drops: self.queue_loss.drops(),
             probed: self.probed.is_some_and(|at| now.saturating_duration_since(at) < PROBE_ECHO),
         };
@@ -322,7 +327,6 @@ impl CongestionController {
         match self.outcome {
             Outcome::Cut => self.probing.on_cut(now),
             Outcome::DrainedDeep => self.probing.after_drain(now),
-            Outcome::NotOurs => self.delay.accept_queue(),
             _ => {}
         }
         let inherent = self.inherent.verdict().inherent;

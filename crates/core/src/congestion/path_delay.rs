@@ -7,6 +7,11 @@ use std::collections::VecDeque;
 /// enough for three voice packets (20 ms each), short enough to see a rate fall within a feedback
 /// interval or two.
 const LEVEL_WINDOW: i64 = 60_000;
+/// What of the level stays for this long, µs, is a queue; what does not is jitter that holds back
+/// several packets at once, as Wi-Fi does.
+const STANDING_WINDOW: i64 = 250_000;
+/// Over about so many feedbacks is measured how much the level swings by itself: 2 s.
+const SWING_FEEDBACKS: u32 = 40;
 /// The slope of the queue is taken over this long, µs.
 const SLOPE_WINDOW: i64 = 200_000;
 /// One point of the slope per so many µs, so that a dense burst does not outweigh the rest.
@@ -20,8 +25,12 @@ const BASE_WINDOW: i64 = 12_000_000;
 const CLOCK_JUMP: i64 = 8_000_000;
 /// The largest usual packet.
 const PACKET_BITS: f64 = 1200.0 * 8.0;
+/// A picture's packets queue by about so many of them.
+const OWN_SWING: f64 = 0.5;
 /// Jitter is a mean over about so many packets, or all while there are fewer.
 const SPREAD_PACKETS: u32 = 64;
+/// More than this is not forgiven, µs.
+const MOST_SWING: f64 = 100_000.0;
 /// Never more packets than this in a window, whatever their time stamps.
 const MAX_POINTS: usize = 512;
 
@@ -29,8 +38,8 @@ const MAX_POINTS: usize = 512;
 #[derive(Debug, Default)]
 pub(super) struct PathDelay {
     last: Option<(i64, i64)>,
-    /// Arrival and delay, delays rising: the first is the least of the window.
-    window: VecDeque<(i64, i64)>,
+    window: MovingMin,
+    standing: MovingMin,
     /// The least delay of this window and the one before.
     base: [Option<i64>; 2],
     base_since: i64,
@@ -39,6 +48,31 @@ pub(super) struct PathDelay {
     /// How far single packets lie above the level, smoothed, µs.
     spread: f64,
     packets: u32,
+    /// How far the level lies above what stays of it, smoothed, µs.
+    swing: f64,
+    feedbacks: u32,
+}
+
+/// Arrivals and delays of a while, delays rising: the first is the least.
+#[derive(Debug, Default)]
+struct MovingMin(VecDeque<(i64, i64)>);
+
+impl MovingMin {
+    fn push(&mut self, arrival: i64, delay: i64, window: i64) {
+        while self.0.back().is_some_and(|(_, above)| *above >= delay) {
+            self.0.pop_back();
+        }
+        self.0.push_back((arrival, delay));
+        while self.0.len() > MAX_POINTS
+            || self.0.front().is_some_and(|(at, _)| arrival - at > window)
+        {
+            self.0.pop_front();
+        }
+    }
+
+    fn least(&self) -> Option<i64> {
+        self.0.front().map(|(_, delay)| *delay)
+    }
 }
 
 impl PathDelay {
@@ -60,16 +94,8 @@ impl PathDelay {
         }
         self.base[0] = Some(self.base[0].map_or(delay, |base| base.min(delay)));
 
-        while self.window.back().is_some_and(|(_, above)| *above >= delay) {
-            self.window.pop_back();
-        }
-        self.window.push_back((arrival, delay));
-        let newest = self.window.iter().map(|(at, _)| *at).max().unwrap_or(arrival);
-        while self.window.len() > MAX_POINTS
-            || self.window.front().is_some_and(|(at, _)| newest - at > LEVEL_WINDOW)
-        {
-            self.window.pop_front();
-        }
+        self.window.push(arrival, delay, LEVEL_WINDOW);
+        self.standing.push(arrival, delay, STANDING_WINDOW);
         self.note_point(arrival);
         let waited = delay - self.base().unwrap_or(delay);
         self.packets = (self.packets + 1).min(SPREAD_PACKETS);
@@ -96,10 +122,32 @@ impl PathDelay {
 
     /// How long packets wait on the path now, µs.
     pub(super) fn level(&self) -> i64 {
-        match (self.window.front(), self.base()) {
-            (Some((_, delay)), Some(base)) => (delay - base).max(0),
+        self.above_base(&self.window)
+    }
+
+    /// Which part of it has been there for a while, µs.
+    pub(super) fn standing(&self) -> i64 {
+        self.above_base(&self.standing)
+    }
+
+    fn above_base(&self, window: &MovingMin) -> i64 {
+        match (window.least(), self.base()) {
+            (Some(delay), Some(base)) => (delay - base).max(0),
             _ => 0,
         }
+    }
+
+    /// Once for each feedback: notes how the level swings.
+    pub(super) fn note_swing(&mut self) {
+        self.feedbacks = (self.feedbacks + 1).min(SWING_FEEDBACKS);
+        let above = (self.level() - self.standing()).max(0) as f64;
+        self.swing += (above - self.swing) / f64::from(self.feedbacks);
+    }
+
+    /// How far the level usually lies above what stays of it, µs, without what pictures sent at
+    /// `rate` (bit/s) make of it: that much is no congestion.
+    pub(super) fn swing(&self, rate: f64) -> i64 {
+        (self.swing - OWN_SWING * packet_time(rate)).clamp(0.0, MOST_SWING) as i64
     }
 
     /// By how much the level grows, µs a µs; 0 while there is too little to say.
@@ -126,16 +174,11 @@ impl PathDelay {
     /// How uneven the delays are, µs: how far a packet lies above the level on average, without what
     /// packets sent at `rate` (bit/s) make each other wait on a path that carries about that.
     pub(super) fn jitter(&self, rate: f64) -> i64 {
-        let own = PACKET_BITS / rate.max(1.0) * 1e6;
-        (self.spread - own).clamp(0.0, 1_000_000.0) as i64
+        (self.spread - packet_time(rate)).clamp(0.0, 1_000_000.0) as i64
     }
+}
 
-    /// Takes the present queue for a part of the path: it is somebody else's.
-    pub(super) fn accept_queue(&mut self) {
-        let level = self.level();
-        for base in self.base.iter_mut().flatten() {
-            *base += level;
-        }
-        self.points.clear();
-    }
+/// How long a path that carries `rate` (bit/s) takes for a packet, µs.
+fn packet_time(rate: f64) -> f64 {
+    PACKET_BITS / rate.max(1.0) * 1e6
 }

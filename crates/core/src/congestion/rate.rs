@@ -21,6 +21,8 @@ const SHORT: f64 = 0.5;
 const AFTER_CUT_SHORT: f64 = 0.9;
 /// With more jitter than this, µs, the pace of single packets says little.
 pub(super) const UNEVEN: i64 = 4_000;
+/// A path swings by itself from here on, µs.
+const SWINGS: i64 = 5_000;
 /// While draining, so much is sent that the queue is gone in this long, µs: below a second, so that
 /// a full 200 ms buffer at a fifth of the old rate is empty within two.
 const DRAIN_TIME: f64 = 600_000.0;
@@ -29,8 +31,19 @@ const DRAIN_LEAST: f64 = 0.12;
 /// The part of the measured capacity that is used after a cut. What a path carries is measured well
 /// while it is full, so little has to be left free.
 const AFTER_CUT: f64 = 0.93;
-/// When draining has taken this long, the queue is not ours.
-const DRAIN_PATIENCE: Duration = Duration::from_millis(2500);
+/// When a queue has not become shorter for this long, however little is sent, it is not ours.
+const DRAIN_PATIENCE: Duration = Duration::from_millis(1500);
+/// A rate that the path carried lately is no reason for a queue: up to this part of the ceiling, only
+/// a queue longer than the one below, now or soon, is cut for, µs. What else is there is the path's
+/// usual: jitter that holds back many packets at once, or another flow's queue.
+const CARRIED: f64 = 0.96;
+const LONG: i64 = 70_000;
+const LONG_SOON: i64 = 110_000;
+/// The usual queue is a mean over about so many feedbacks, 2 s; and never more than this, µs.
+const USUAL_FEEDBACKS: f64 = 40.0;
+const MOST_USUAL: f64 = 300_000.0;
+/// After so much of a drain, what is left of a short queue counts as usual too.
+const DRAIN_SEEN: Duration = Duration::from_millis(300);
 /// Growth a second away from any known ceiling, and near one. GCC grows by 8 % a second (§5.5);
 /// probes do the large steps here too.
 const GROWTH: f64 = 0.10;
@@ -68,10 +81,18 @@ const REPORT_CUT: f64 = 0.85;
 pub(super) struct Signs {
     pub(super) level: i64,
     pub(super) slope: f64,
+    /// Which part of the level has been there for a while.
+    pub(super) standing: i64,
+    /// How far the level swings by itself.
+    pub(super) swing: i64,
     pub(super) jitter: i64,
     pub(super) acked: Option<f64>,
     pub(super) busy: Option<f64>,
     pub(super) sent: f64,
+    /// The path holds packets back and lets them go together.
+    pub(super) bunched: bool,
+    /// When the newest packet that is known of left.
+    pub(super) newest: Instant,
     /// The queue drops what does not fit, and is a short one.
     pub(super) drops: bool,
     /// Feedback is about a probe: what it queues is no reason to cut.
@@ -116,8 +137,6 @@ pub(super) enum Outcome {
     Draining,
     /// The queue has gone, and the rate is far below what it was.
     DrainedDeep,
-    /// The queue does not go, whatever we do: it is somebody else's.
-    NotOurs,
 }
 
 #[derive(Debug)]
@@ -128,11 +147,21 @@ pub(super) struct Rate {
     ceiling: Option<(f64, Instant)>,
     phase: Phase,
     last_step: Instant,
+    /// The queue at rates that the path is known to carry, µs.
+    usual: f64,
 }
 
 impl Rate {
     pub(super) fn new(now: Instant, start: f64, floor: f64, top: f64) -> Self {
-        Self { target: start, floor, top, ceiling: None, phase: Phase::Growing, last_step: now }
+        Self {
+            target: start,
+            floor,
+            top,
+            ceiling: None,
+            phase: Phase::Growing,
+            last_step: now,
+            usual: 0.0,
+        }
     }
 
     /// Bit/s; in a drain, less than what will be used after it.
@@ -163,22 +192,58 @@ impl Rate {
         }) {
             self.ceiling = None;
         }
+        if signs.bunched {
+            self.note_usual(now, signs);
+        } else {
+            self.usual *= 1.0 - 1.0 / USUAL_FEEDBACKS;
+        }
+        let usual = self.usual as i64;
+        let own = Signs {
+            level: (signs.level - usual).max(0),
+            standing: (signs.standing - usual).max(0),
+            ..*signs
+        };
         match self.phase {
-            Phase::Growing => self.growing(now, signs, step),
-            Phase::Draining(drain) => self.draining(now, signs, drain),
+            Phase::Growing => self.growing(now, &own, step),
+            Phase::Draining(drain) => self.draining(now, &own, drain),
+        }
+    }
+
+    /// Whether no more is sent than what the path was seen to carry.
+    fn carried(&self, signs: &Signs) -> bool {
+        self.ceiling.is_some_and(|(rate, _)| signs.sent < CARRIED * rate)
+    }
+
+    fn note_usual(&mut self, now: Instant, signs: &Signs) {
+        let at_rest = match self.phase {
+            Phase::Growing => self.carried(signs),
+            Phase::Draining(drain) => {
+                now.saturating_duration_since(drain.since) > DRAIN_SEEN
+                    && signs.level < LONG
+                    && signs.slope.abs() < 0.1
+            }
+        };
+        if at_rest {
+            let level = (signs.level as f64).min(MOST_USUAL);
+            self.usual += (level - self.usual) / USUAL_FEEDBACKS;
         }
     }
 
     fn growing(&mut self, now: Instant, signs: &Signs, step: f64) -> Outcome {
         let part = if signs.drops { SHORT } else { 1.0 };
         let scaled = |queue: i64| (queue as f64 * part) as i64;
-        let limit = scaled(LIMIT) + signs.jitter;
+        let limit = scaled(LIMIT) + signs.swing;
         let ahead = signs.level + (signs.slope.max(0.0) * FORESIGHT) as i64;
         let over = if signs.probed {
             // A probe queues its own length and no more.
             signs.level > 2 * limit
         } else {
-            signs.level > scaled(LEAST) + signs.jitter / 2 && ahead > limit && signs.slope > -0.05
+            let grows = signs.level > scaled(LEAST) + 2 * signs.swing
+                && ahead > limit + 2 * signs.swing
+                && signs.slope > -0.05;
+            let carried = signs.bunched && self.carried(signs);
+            let long = signs.level > LONG || ahead > LONG_SOON;
+            (grows || signs.standing > limit) && (long || !carried)
         };
         if over {
             let capacity = self.capacity(signs);
@@ -186,10 +251,10 @@ impl Rate {
             let before = self.target;
             self.phase =
                 Phase::Draining(Drain { since: now, level: signs.level, capacity, before });
-            self.drain(signs.level, signs.jitter, capacity);
+            self.drain(signs, capacity);
             return Outcome::Cut;
         }
-        if signs.level > scaled(CALM) + signs.jitter / 2 {
+        if signs.level > scaled(CALM) + 2 * signs.swing {
             return Outcome::Queued;
         }
         let unused = signs.acked.unwrap_or(signs.sent).max(signs.sent) * UNUSED + UNUSED_EXTRA;
@@ -217,28 +282,37 @@ impl Rate {
             Some(busy) => 0.5 * drain.capacity + 0.5 * busy,
             None => drain.capacity,
         };
-        if signs.level <= DRAINED + signs.jitter / 2 {
+        if signs.level <= DRAINED + signs.swing {
             self.phase = Phase::Growing;
+            if signs.newest < drain.since && signs.swing > SWINGS {
+                // It went before the cut can have helped: a stall of the path, not our rate.
+                self.set(drain.before);
+                return Outcome::Calm;
+            }
             self.ceiling = Some((capacity, now));
             self.set(capacity * if signs.drops { AFTER_CUT_SHORT } else { AFTER_CUT });
             let deep = self.target < DEEP * drain.before;
             return if deep { Outcome::DrainedDeep } else { Outcome::Calm };
         }
-        if now.saturating_duration_since(drain.since) > DRAIN_PATIENCE
+        let grown = signs.level > drain.level;
+        let since = if grown { now } else { drain.since };
+        if now.saturating_duration_since(since) > DRAIN_PATIENCE
             && signs.level > drain.level / 2
+            && signs.slope > -0.1
         {
             self.phase = Phase::Growing;
-            self.set(capacity * AFTER_CUT);
-            return Outcome::NotOurs;
+            self.usual = (self.usual + signs.level as f64).min(MOST_USUAL);
+            self.set(drain.before);
+            return Outcome::Calm;
         }
         let level = drain.level.max(signs.level);
-        self.phase = Phase::Draining(Drain { level, capacity, ..drain });
-        self.drain(signs.level, signs.jitter, capacity);
+        self.phase = Phase::Draining(Drain { since, level, capacity, ..drain });
+        self.drain(signs, capacity);
         Outcome::Draining
     }
 
-    fn drain(&mut self, level: i64, jitter: i64, capacity: f64) {
-        let above = (level - DRAINED / 2 - jitter / 2).max(0) as f64;
+    fn drain(&mut self, signs: &Signs, capacity: f64) {
+        let above = (signs.level - DRAINED / 2 - signs.swing).max(0) as f64;
         self.set(capacity * (AFTER_CUT - above / DRAIN_TIME).clamp(DRAIN_LEAST, AFTER_CUT));
     }
 

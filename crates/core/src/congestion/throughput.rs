@@ -13,6 +13,15 @@ const MAX_ARRIVALS: usize = 2048;
 /// count in [`Throughput::busy_rate`].
 const LONGEST_BUSY_SPAN: i64 = 250_000;
 
+/// Packets larger than this, bits, that come less than this apart, µs, came over no line slower than
+/// 10 Mbit/s: two of the receiver's time stamps (250 µs) are the least that can be told apart.
+const LARGE: f64 = 5_000.0;
+const TOGETHER: i64 = 500;
+/// The share that came so is over about as many large packets; from the part below on it is the path's
+/// way, and not chance.
+const LARGE_PACKETS: f64 = 64.0;
+const BUNCHED: f64 = 0.06;
+
 #[derive(Debug, Clone, Copy)]
 struct Arrival {
     at: i64,
@@ -29,6 +38,8 @@ struct Arrival {
 pub(super) struct Throughput {
     arrivals: VecDeque<Arrival>,
     last: Option<(u64, i64, bool)>,
+    /// Share of the large packets that came together with the one before, smoothed.
+    together: f64,
 }
 
 impl Throughput {
@@ -59,6 +70,10 @@ impl Throughput {
             return;
         }
         let span = latest - last_at;
+        if bits > LARGE {
+            let together = if span < TOGETHER { 1.0 } else { 0.0 };
+            self.together += (together - self.together) / LARGE_PACKETS;
+        }
         let busy = waited && last_waited && lost_before == 0;
         self.arrivals.push_back(Arrival { at: latest, span, bits, busy });
         while self.arrivals.len() > MAX_ARRIVALS
@@ -66,6 +81,12 @@ impl Throughput {
         {
             self.arrivals.pop_front();
         }
+    }
+
+    /// Whether the path holds packets back and lets them go together. Where a line is the narrow
+    /// place, packets come out of it one after the other.
+    pub(super) fn is_bunched(&self) -> bool {
+        self.together > BUNCHED
     }
 
     /// What came within the last `window`; `None` while there is too little to say.
