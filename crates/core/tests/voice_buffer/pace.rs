@@ -87,3 +87,21 @@ fn sound_waits_for_the_picture_within_bounds() {
     assert_eq!(stats.concealed, Duration::ZERO);
     assert_eq!(steps(&call.sound), 0, "stretched, not broken");
 }
+
+#[test]
+fn another_speaker_in_the_middle_is_caught_up_with() {
+    // For so long nobody plays.
+    for pause in [100, 400, 1_500] {
+        let mut call = Call::new(false);
+        call.run(10_000 * MS, &mut steady(30 * MS));
+        let played = call.sound.len();
+        call.next_pull += f64::from(pause) / 1_000.0;
+        let stats = call.run(14_000 * MS, &mut steady(30 * MS));
+        let delay = call.delay(1_000 * MS);
+        println!("{pause} ms: {delay:?} 3 s later, {stats:?}");
+        assert_eq!(stats.lost, 0);
+        assert!(stats.concealed <= 20 * MS, "{pause} ms: {stats:?}");
+        assert!(delay <= 30 * MS, "{pause} ms: {delay:?}");
+        assert!(call.sound.len() > played);
+    }
+}
