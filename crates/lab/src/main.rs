@@ -13,7 +13,7 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::{io, path::PathBuf, process::ExitCode};
+    use std::{fs, io, path::PathBuf, process::ExitCode};
 
     use anyhow::{Context as _, bail};
     use clap::{Parser, ValueEnum};
@@ -51,7 +51,7 @@ mod linux {
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
 
-        /// Where SCENARIO.json goes.
+        /// Where SCENARIO.json goes, and beside it a folder with what our participants wrote.
         #[arg(long, value_name = "DIR", default_value = "target/lab")]
         out: PathBuf,
     }
@@ -100,8 +100,14 @@ mod linux {
         };
         let mut good = true;
         for scenario in &chosen {
-            let runs = tempfile::tempdir()?;
-            let folder = runs.path().join(&scenario.name);
+            let folder = args.out.join(&scenario.name);
+            // Of a run before.
+            match fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| folder.display().to_string());
+                }
+                _ => {}
+            }
             eprintln!("▸ {} ({} s)", scenario.name, scenario.duration.as_secs());
             let report = run::run(scenario, |network| {
                 Ok(Box::new(QuartetCall::start(network, scenario, &programs, &folder)?))
@@ -119,7 +125,7 @@ mod linux {
             };
             eprintln!("▸ {} with Chromium", scenario.name);
             let chromium = run::run(scenario, |network| {
-                Ok(Box::new(ChromiumCall::start(network, scenario, tiles, runs.path())?))
+                Ok(Box::new(ChromiumCall::start(network, scenario, tiles, &args.out)?))
             });
             let chromium = chromium.with_context(|| format!("{} with Chromium", scenario.name))?;
             let goals = &scenario.goals;

@@ -167,6 +167,7 @@ impl Call for QuartetCall {
             let pid = to.program.child().id();
             let events = to.program.events();
             let cores = usage.cores(pid, window);
+            record::keep(&to.folder.join("events.jsonl"), &events)?;
             figures.people.push(record::person(&to.name, &events, cores, window));
         }
         for to in &self.people {

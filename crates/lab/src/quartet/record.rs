@@ -9,6 +9,12 @@ use crate::figures::{Captures, PersonFigures, Picture, StreamRecord, VoiceSample
 
 use super::Person;
 
+/// Writes what one said, for whoever wants to know more than the report tells.
+pub(super) fn keep(file: &Path, events: &[Value]) -> anyhow::Result<()> {
+    let lines = events.iter().map(|event| format!("{event}\n"));
+    fs::write(file, lines.collect::<String>()).with_context(|| format!("{}", file.display()))
+}
+
 /// What one took.
 pub(super) fn person(
     name: &str,
