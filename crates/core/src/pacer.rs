@@ -20,8 +20,9 @@ use crate::congestion::{Probe, ProbeId};
 
 /// Packets leave at so many times the path's rate. Above 1, because a picture comes all at once and
 /// the next one only 33 ms later, and because a key frame is several times as long as what follows:
-/// one of 20 KB takes 240 ms at 450 kbit/s. Not much above, for all of it may queue on the path.
-const FACTOR: f64 = 1.5;
+/// one of 20 KB takes 320 ms at 500 kbit/s. Not much above, for all of it may queue on the path; and
+/// not above at all while a queue stands there, or what waits here would keep it standing.
+const FACTOR: f64 = 1.25;
 /// Until so many bytes have left, the rate is not known, and packets leave at least as fast as the
 /// first probes: ten packets, as many as a TCP begins with (RFC 6928 §2).
 const FIRST_BYTES: usize = 11_380;
@@ -68,6 +69,8 @@ pub struct Pacer<T> {
     /// By traffic.
     waiting: [VecDeque<Waiting<T>>; 4],
     rate_bps: f64,
+    /// A queue stands on the path.
+    congested: bool,
     /// When what has left will have passed at the pacer's rate.
     free_at: Option<Instant>,
     /// Bytes that have left, as far as [`FIRST_BYTES`].
@@ -99,6 +102,7 @@ impl<T> Pacer<T> {
         Self {
             waiting: [const { VecDeque::new() }; 4],
             rate_bps: (rate_bps as f64).max(LEAST_BPS),
+            congested: false,
             free_at: None,
             begun: 0,
             probe: None,
@@ -106,10 +110,11 @@ impl<T> Pacer<T> {
         }
     }
 
-    /// The path carries this, bit/s.
-    pub fn set_rate(&mut self, now: Instant, rate_bps: u64) {
+    /// The path carries this, bit/s; or is to carry no more, while a queue stands on it.
+    pub fn set_rate(&mut self, now: Instant, rate_bps: u64, congested: bool) {
         let before = self.pace();
         self.rate_bps = (rate_bps as f64).max(LEAST_BPS);
+        self.congested = congested;
         // What has left already passes at the new rate too.
         if let Some(rest) = self.free_at.and_then(|at| at.checked_duration_since(now)) {
             self.free_at = Some(now + rest.mul_f64(before / self.pace()));
@@ -205,6 +210,7 @@ impl<T> Pacer<T> {
     fn pace(&self) -> f64 {
         match &self.probe {
             Some(running) => (running.probe.rate_bps as f64).max(LEAST_BPS),
+            None if self.congested => self.rate_bps,
             None if self.begun < FIRST_BYTES => FIRST_BPS.max(self.rate_bps * FACTOR),
             None => self.rate_bps * FACTOR,
         }

@@ -45,11 +45,11 @@ fn a_long_picture_leaves_evenly_at_a_little_more_than_the_rate() {
     assert_eq!(left.len(), 100);
     assert!(left.iter().map(|(_, released)| released.item).eq(0..100));
     let took = left[99].0;
-    let due = Duration::from_secs_f64(99.0 * PACKET as f64 * 8.0 / 1.5e6);
+    let due = Duration::from_secs_f64(99.0 * PACKET as f64 * 8.0 / 1.25e6);
     assert!(took <= due && took + SLACK + GRAIN >= due, "{took:?} for {due:?}");
     assert!(whole >= took && whole <= took + 2 * SLACK + GRAIN, "{whole:?}");
     for pair in left.windows(4) {
-        assert!(pair[3].0 - pair[0].0 >= 12 * MS, "a burst: {pair:?}");
+        assert!(pair[3].0 - pair[0].0 >= 15 * MS, "a burst: {pair:?}");
     }
     assert_eq!(pacer.queue_time(start + took), Duration::ZERO);
     assert_eq!(pacer.poll_timeout(), None);
@@ -92,7 +92,7 @@ fn what_voices_take_pictures_do_not_get() {
         }
     }
     let together = (voices + pictures) as f64 * 8.0 / 5.0;
-    assert!((140_000.0..=153_000.0).contains(&together), "{together} bit/s");
+    assert!((117_000.0..=128_000.0).contains(&together), "{together} bit/s");
 }
 
 #[test]
@@ -128,11 +128,11 @@ fn a_fall_of_the_rate_counts_at_once_and_so_does_its_end() {
     }
     run(&mut pacer, start, start + 10 * MS);
     let fall = start + 10 * MS;
-    pacer.set_rate(fall, 60_000);
-    assert!(run(&mut pacer, fall, fall + 500 * MS).len() <= 6);
+    pacer.set_rate(fall, 60_000, true);
+    assert!(run(&mut pacer, fall, fall + 500 * MS).len() <= 4);
     let rise = fall + 500 * MS;
-    pacer.set_rate(rise, 2_000_000);
-    assert!(run(&mut pacer, rise, rise + 50 * MS).len() >= 14);
+    pacer.set_rate(rise, 2_000_000, false);
+    assert!(run(&mut pacer, rise, rise + 50 * MS).len() >= 12);
 }
 
 #[test]

@@ -83,9 +83,10 @@ impl NackResponder {
     fn keep(&mut self, now: Instant, packet: &rtp::Packet) {
         self.budget.media(packet.marshal_size() + WRAPPING);
         if let Some(stream) = self.streams.get_mut(&packet.header.ssrc) {
-            let loss = self.steering.estimate().loss;
+            let estimate = self.steering.estimate();
             let from = if self.beforehand { BEFOREHAND_UNTIL } else { BEFOREHAND_FROM };
-            self.beforehand = loss >= from;
+            // What a full queue loses comes no sooner for being sent twice.
+            self.beforehand = estimate.loss >= from && !estimate.congested;
             stream.keep(now, packet, self.beforehand);
         }
     }

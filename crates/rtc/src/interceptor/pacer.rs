@@ -55,7 +55,7 @@ impl LinkPacer {
 
     /// Lets go what may leave, and says what waits.
     fn release(&mut self, now: Instant) {
-        self.pacer.set_rate(now, self.steering.rate_bps());
+        self.pacer.set_rate(now, self.steering.rate_bps(), self.steering.estimate().congested);
         if self.can_probe(now)
             && let Some(probe) = self.steering.take_probe()
         {
