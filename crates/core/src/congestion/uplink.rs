@@ -151,10 +151,15 @@ impl<K: Ord + Copy> Uplink<K> {
     fn divide(&mut self, now: Instant, key: K, need: &LinkNeed, limit: (f64, f64)) -> LinkShare {
         let (limit, wanted) = limit;
         let mut copies = if need.voice { need.voice_copies.min(MOST_COPIES) } else { 0 };
-        while copies > 0 && voice(copies) > limit * VOICE_PART {
+        // Copies and repair go at once, so they are of what may be sent at once: when a full queue
+        // loses packets, more of them would only make it longer.
+        let now_limit = limit.min(need.estimate.bitrate_bps as f64);
+        while copies > 0 && voice(copies) > now_limit * VOICE_PART {
             copies -= 1;
         }
-        let left = (limit - if need.voice { voice(copies) } else { 0.0 }).max(0.0);
+        let spoken = if need.voice { voice(copies) } else { 0.0 };
+        let left = (limit - spoken).max(0.0);
+        let left_now = (now_limit - spoken).max(0.0);
         let repair = repair_part(need);
         let payload = (left / (1.0 + repair) * (1.0 - PICTURE_OVERHEAD) - PICTURE_OVERHEAD_BPS)
             .min(need.video_bps as f64);
@@ -163,7 +168,7 @@ impl<K: Ord + Copy> Uplink<K> {
             total_bps: need.estimate.bitrate_bps.min(limit as u64),
             video_bps: video as u64,
             voice_copies: copies,
-            repair_bps: (left * repair / (1.0 + repair)) as u64,
+            repair_bps: (left_now * repair / (1.0 + repair)) as u64,
             wanted_bps: wanted as u64,
         }
     }

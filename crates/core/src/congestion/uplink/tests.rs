@@ -84,6 +84,18 @@ fn a_drain_does_not_make_the_picture_small() {
 }
 
 #[test]
+fn a_drain_leaves_no_room_for_copies_and_repair() {
+    let (mut uplink, now) = (Uplink::default(), Instant::now());
+    let mut draining = congested(60_000, 800_000);
+    draining.estimate.settled_bps = 480_000;
+    draining.estimate.loss = 0.3;
+    draining.voice_copies = 2;
+    let got = shares(&mut uplink, now, &[draining]);
+    assert_eq!(got[0].voice_copies, 0);
+    assert!(got[0].repair_bps < 2_000, "{}", got[0].repair_bps);
+}
+
+#[test]
 fn a_budget_does_not_follow_every_step() {
     let (mut uplink, mut now) = (Uplink::default(), Instant::now());
     let mut changes = 0;
