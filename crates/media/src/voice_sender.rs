@@ -52,22 +52,11 @@ struct Controls {
 }
 
 impl VoiceSender {
-    /// Starts the input on a thread. `reference` is what the speaker plays. When it begins
-    /// `muted`, not a single sample of the voice gets out.
+    /// Starts the input on a thread. `clock` is that of the same person's other inputs, before and
+    /// after: timestamps go on, and nothing more is heard of the one before. `reference` is what
+    /// the speaker plays. When it begins `muted`, not a single sample of the voice gets out.
     #[must_use]
     pub fn start(
-        input: Arc<dyn AudioInput>,
-        reference: Reference,
-        muted: bool,
-        callbacks: VoiceCallbacks,
-    ) -> Self {
-        Self::start_on(&VoiceClock::default(), input, reference, muted, callbacks)
-    }
-
-    /// As [`Self::start`], after other inputs of the same person: its timestamps follow theirs, and
-    /// nothing more is heard of them.
-    #[must_use]
-    pub fn start_on(
         clock: &VoiceClock,
         input: Arc<dyn AudioInput>,
         reference: Reference,

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use quartet_core::{Rung, session::Input as SessionInput};
 use quartet_media::{
     AudioInput, AudioOutput, DeviceError, Ended, Speaker, VideoCallbacks, VideoInput,
-    VideoPipeline, VideoStats, VoiceCallbacks, VoiceSender,
+    VideoPipeline, VideoStats, VoiceCallbacks, VoiceClock, VoiceSender,
 };
 use quartet_proto::MediaState;
 use tokio::sync::mpsc;
@@ -31,6 +31,8 @@ pub(super) struct Sources {
     processing: bool,
     camera: Device<Arc<dyn VideoInput>, VideoPipeline>,
     microphone: Device<Arc<dyn AudioInput>, VoiceSender>,
+    /// Another microphone is, to the others, the same voice after a pause.
+    voice_clock: VoiceClock,
     /// Without an output the voices are still decoded and counted, by the clock.
     speaker: Device<Option<Arc<dyn AudioOutput>>, Speaker>,
     capture_tap: Arc<Tap>,
@@ -54,6 +56,7 @@ impl Default for Sources {
             processing: true,
             camera: Device::default(),
             microphone: Device::default(),
+            voice_clock: VoiceClock::default(),
             speaker: Device::default(),
             capture_tap: Arc::default(),
         }
@@ -265,7 +268,9 @@ impl Actor {
             };
             let reference = self.mixer.reference();
             let muted = self.sources.muted;
-            let microphone = VoiceSender::start(Arc::clone(&input), reference, muted, callbacks);
+            let clock = &self.sources.voice_clock;
+            let microphone =
+                VoiceSender::start(clock, Arc::clone(&input), reference, muted, callbacks);
             microphone.set_processing(self.sources.processing);
             self.sources.microphone.started(input, microphone, generation);
         }
