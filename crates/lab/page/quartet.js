@@ -92,7 +92,7 @@ function meet(id, epoch) {
 
 async function describedBy({ from, epoch, kind, sdp }) {
   const pc = peers.get(from) ?? meet(from, epoch);
-  await pc.setRemoteDescription({ type: kind, sdp });
+  await pc.setRemoteDescription({ type: kind, sdp: options.red ? copiesFirst(sdp) : sdp });
   if (kind === 'offer') await describe(from, pc);
 }
 
@@ -105,6 +105,14 @@ async function describe(id, pc) {
   tell({ type: 'description', to: id, epoch, kind: type, sdp });
   described.add(id);
   release();
+}
+
+/** Chromium sends copies only to whoever names them before Opus. */
+function copiesFirst(sdp) {
+  const [, red] = /^a=rtpmap:(\d+) red\/48000/m.exec(sdp);
+  return sdp.replace(/^(m=audio \d+ \S+) (.*)$/m, (_, head, types) =>
+    [head, red, ...types.split(' ').filter((type) => type !== red)].join(' '),
+  );
 }
 
 function base64url(bytes) {

@@ -23,6 +23,8 @@ const LOOK: Duration = Duration::from_secs(6);
 /// A machine that tests other things meanwhile may decode a little less than 30 a second.
 const LEAST_FPS: f64 = 24.0;
 const VIDEO_IN: (&str, &str) = ("inbound-rtp", "video");
+const AUDIO_IN: (&str, &str) = ("inbound-rtp", "audio");
+const AUDIO_OUT: (&str, &str) = ("outbound-rtp", "audio");
 
 /// A call of one of ours, `ann`, and a page.
 struct Call {
@@ -141,4 +143,24 @@ fn a_browser_is_given_the_size_that_it_shows() {
         assert!(more("keyFramesDecoded") <= 2.0, "{} key frames", more("keyFramesDecoded"));
         assert!(more("pliCount") <= 1.0, "{} key frames were asked for", more("pliCount"));
     }
+}
+
+#[test]
+fn voice_packets_of_a_browser_with_copies_are_understood() {
+    // Its statistics name Opus either way: only the size tells that a copy goes with each packet.
+    let [plain, with_copies] = [false, true].map(|red| {
+        let call = Call::start(red);
+        let log = call.look();
+        let (bytes, _) = growth(&log, AUDIO_OUT, "bytesSent");
+        let (packets, _) = growth(&log, AUDIO_OUT, "packetsSent");
+        let (played, _) = growth(&log, AUDIO_IN, "totalSamplesReceived");
+        let (concealed, _) = growth(&log, AUDIO_IN, "concealedSamples");
+        assert!(concealed / played < 0.05, "{concealed} of {played} samples");
+        let stats = call.ann.events_named("stats").pop().unwrap();
+        let heard = &stats["peers"][0]["audio_in"];
+        assert!(heard["packets"].as_u64().unwrap() > 200, "{heard}");
+        assert!(heard["concealed_window"].as_f64().unwrap() < 0.05, "{heard}");
+        bytes / packets
+    });
+    assert!(with_copies > 1.5 * plain, "{with_copies} bytes a packet, without copies {plain}");
 }

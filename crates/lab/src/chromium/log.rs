@@ -175,12 +175,4 @@ impl PeerLog {
         let (_, stats) = self.stats.last()?;
         stats.iter().find(|it| it["type"] == kind.0 && it["kind"] == kind.1)?.get(name)
     }
-
-    /// The MIME type of the codec in use for this type and kind at the last look.
-    #[must_use]
-    pub fn codec(&self, kind: (&str, &str)) -> Option<&str> {
-        let id = self.last(kind, "codecId")?;
-        let (_, stats) = self.stats.last()?;
-        stats.iter().find(|it| it["id"] == *id)?["mimeType"].as_str()
-    }
 }
