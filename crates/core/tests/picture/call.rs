@@ -57,8 +57,6 @@ pub(crate) struct Outcome {
     pub(crate) key_frames: u32,
     /// Packets asked for, for each that was sent.
     pub(crate) asked: f64,
-    /// From capture to showing.
-    pub(crate) median: Duration,
     pub(crate) p95: Duration,
 }
 
@@ -283,7 +281,6 @@ impl Call {
             frozen: totals.frozen.as_secs_f64() / seconds,
             key_frames: sender.key_frames,
             asked: f64::from(asked as u32) / f64::from(packets),
-            median: delays[delays.len() / 2],
             p95: delays[delays.len() * 19 / 20],
         };
         println!("{outcome:?}");
