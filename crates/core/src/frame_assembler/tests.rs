@@ -510,13 +510,17 @@ proptest! {
     #[test]
     fn packets_that_contradict_one_another_do_no_harm(
         packets in prop::collection::vec(
-            (0u16..60, 0u32..3, any::<bool>(), 0usize..8, 0u8..4, 0usize..3),
+            (0u16..60, 0u32..3, any::<bool>(), 0usize..15, 0u8..4, 0usize..3),
             0..300,
         )
     ) {
-        const FORMS: [&[u8]; 8] = [
+        // Plain, with picture ids, with the fields of layers, of base and upper pictures.
+        const FORMS: [&[u8]; 15] = [
             &[0x10], &[0x00], &[0x11], &[0x90, 0x80, 1], &[0x80, 0x80, 2],
             &[0x90, 0x80, 0x80, 3], &[0x80, 0xf0, 0x80, 3, 1, 2], &[],
+            &[0x90, 0xf0, 1, 1, 0x01], &[0x90, 0xf0, 2, 1, 0x61], &[0x80, 0xf0, 2, 1, 0x61],
+            &[0x90, 0xf0, 3, 2, 0x01], &[0x80, 0xf0, 3, 2, 0x01], &[0x90, 0xf0, 4, 2, 0x41],
+            &[0xb0, 0x80, 2],
         ];
         const DATA: [&[u8]; 3] =
             [&[0x10, 0, 0, 0x9d, 1, 0x2a, 16, 0, 16, 0, 9], &[0x11, 5, 5], &[]];
