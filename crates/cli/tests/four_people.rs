@@ -78,7 +78,8 @@ fn check_stats(stats: &[Value]) {
         let shown = after["video_in"]["frames"].as_f64().unwrap()
             - before["video_in"]["frames"].as_f64().unwrap();
         assert!(shown / seconds >= 28.0, "{shown} pictures in {seconds} s");
-        assert_eq!(after["video_in"]["freezes"], 0, "{after}");
+        // While people come, a picture may stand until its new size begins.
+        assert_eq!(after["video_in"]["freezes"], before["video_in"]["freezes"], "{after}");
         assert_eq!(after["video_in"]["width"], 640);
         assert!(after["audio_in"]["packets"].as_u64().unwrap() > 100);
         assert!(after["audio_in"]["concealed_ratio"].as_f64().unwrap() < 0.02, "{after}");
