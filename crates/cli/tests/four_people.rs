@@ -120,8 +120,10 @@ fn check_pictures(folder: &Path, peer: &str) {
         .collect();
     assert!(numbers.len() > 5 * 28);
     assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "no picture twice or too late");
-    let missed = (numbers[numbers.len() - 1] - numbers[0]) as usize + 1 - numbers.len();
-    assert!(missed * 50 <= numbers.len(), "{missed} of {} are missing", numbers.len());
+    // The later half: before, people come and the lines are found out.
+    let later = &numbers[numbers.len() / 2..];
+    let missed = (later[later.len() - 1] - later[0]) as usize + 1 - later.len();
+    assert!(missed * 50 <= later.len(), "{missed} of {} are missing", later.len());
     let times = fs::read_to_string(folder.join(format!("{peer}.csv"))).unwrap();
     assert_eq!(times.lines().count(), numbers.len());
     for (index, line) in times.lines().enumerate() {
