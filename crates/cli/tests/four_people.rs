@@ -122,10 +122,14 @@ fn check_pictures(folder: &Path, peer: &str) {
         })
         .collect();
     assert!(numbers.len() > 5 * 28);
-    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "no picture twice or too late");
+    // Where the size grows, one moment comes in both sizes.
+    assert!(numbers.windows(2).all(|pair| pair[0] <= pair[1]), "no picture too late");
+    let twice = numbers.windows(2).filter(|pair| pair[0] == pair[1]).count();
+    assert!(twice <= 4, "{twice} pictures came twice");
     // The later half: before, people come and the lines are found out.
     let later = &numbers[numbers.len() / 2..];
-    let missed = (later[later.len() - 1] - later[0]) as usize + 1 - later.len();
+    let missed = (later[later.len() - 1] - later[0]) as usize + 1;
+    let missed = missed.saturating_sub(later.len());
     assert!(missed * 50 <= later.len(), "{missed} of {} are missing", later.len());
     let times = fs::read_to_string(folder.join(format!("{peer}.csv"))).unwrap();
     assert_eq!(times.lines().count(), numbers.len());
