@@ -10,6 +10,7 @@ mod repair_budget;
 mod repeats;
 mod sender_report_tap;
 mod sent_packets;
+mod stage;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +22,7 @@ use tokio::sync::Notify;
 pub(crate) use self::sender_report_tap::SenderClocks;
 use self::{
     congestion::Congestion, key_frame_tap::KeyFrameTap, nack_responder::NackResponder,
-    pacer::LinkPacer, sender_report_tap::SenderReportTap,
+    pacer::LinkPacer, sender_report_tap::SenderReportTap, stage::Stage,
 };
 use crate::steering::Steering;
 
@@ -42,16 +43,16 @@ pub(crate) struct Shared {
 /// The chain of a link.
 pub(crate) fn chain(shared: Shared) -> Registry {
     Registry::new()
-        .with(Slot::CongestionControl, Congestion::new(Arc::clone(&shared.steering)))
-        .with(Slot::Pacer, LinkPacer::new(Arc::clone(&shared.steering)))
-        .with(Slot::NackResponder, NackResponder::new(shared.steering))
+        .with(Slot::CongestionControl, Stage::new(Congestion::new(Arc::clone(&shared.steering))))
+        .with(Slot::Pacer, Stage::new(LinkPacer::new(Arc::clone(&shared.steering))))
+        .with(Slot::NackResponder, Stage::new(NackResponder::new(shared.steering)))
         .with(
             Slot::TwccReceiver,
             TwccReceiverBuilder::new().with_interval(FEEDBACK_INTERVAL).build(),
         )
         .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
-        .with(Slot::from(13_000), SenderReportTap::new(shared.clocks))
+        .with(Slot::from(13_000), Stage::new(SenderReportTap(shared.clocks)))
         // The last one before the application.
-        .with(Slot::from(14_000), KeyFrameTap::new(shared.key_frame_wanted))
+        .with(Slot::from(14_000), Stage::new(KeyFrameTap(shared.key_frame_wanted)))
 }

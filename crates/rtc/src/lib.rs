@@ -6,7 +6,10 @@
 //!
 //! What of `webrtc` 0.21.1 is worked round here, and where:
 //! - its NACK generator never learns what a retransmission (RTX) brought and asks without end, its
-//!   responder answers every repetition: `interceptor` has its own pair;
+//!   responder answers every repetition: `link::receiver` asks, `interceptor::nack_responder`
+//!   answers;
+//! - its congestion control leaves retransmissions out and takes lost feedback for lost packets, its
+//!   pacer delays voices: `interceptor::congestion`, `interceptor::pacer`;
 //! - a PLI does not reach the application: `interceptor::key_frame_tap`;
 //! - a wildcard address does not fall back to the loopback, and an unresolvable server name stops
 //!   the driver of the connection: `peer::addresses`, `peer::servers`;

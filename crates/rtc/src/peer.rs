@@ -37,6 +37,7 @@ use webrtc::{
     runtime::Runtime,
 };
 
+pub(crate) use self::codecs::TRANSPORT_CC;
 use self::{addresses::Addresses, link_runtime::LinkRuntime};
 use crate::{
     IceConfig, IcePolicy, LinkError,

@@ -13,22 +13,24 @@ use std::{
 
 use quartet_core::congestion::{ProbeId, ReceiverReport};
 use rtc::{
-    interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket},
+    interceptor::{Packet, StreamInfo, TaggedPacket},
     rtcp::{
         self, receiver_report, reception_report::ReceptionReport, sender_report::SenderReport,
         transport_feedbacks::transport_layer_cc::TransportLayerCc,
     },
     rtp,
-    sansio::Protocol,
     shared::marshal::MarshalSize,
 };
-use webrtc::error::Error;
 
-use super::sent_packets::SentPackets;
-use crate::steering::{Losses, Steering};
+use super::{
+    sent_packets::SentPackets,
+    stage::{Machine, Outbound},
+};
+use crate::{
+    peer::TRANSPORT_CC,
+    steering::{Losses, Steering},
+};
 
-const TRANSPORT_CC: &str =
-    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// What the path carries beside an RTP packet: IPv4, UDP, and the tag of SRTP (RFC 3711 §4.2).
 pub(super) const WRAPPING: usize = 20 + 8 + 10;
 /// Sender reports whose answers are waited for: one of each of two streams a second, for 8 s.
@@ -46,8 +48,6 @@ pub(super) struct Congestion {
     streams: HashMap<u32, Stream>,
     /// The middle of the NTP time of our sender reports, and when they left.
     sender_reports: VecDeque<(u32, Instant)>,
-    inbound: VecDeque<TaggedPacket>,
-    outbound: VecDeque<TaggedPacket>,
 }
 
 #[derive(Default)]
@@ -65,8 +65,6 @@ impl Congestion {
             sent: SentPackets::default(),
             streams: HashMap::new(),
             sender_reports: VecDeque::new(),
-            inbound: VecDeque::new(),
-            outbound: VecDeque::new(),
         }
     }
 
@@ -83,42 +81,6 @@ impl Congestion {
             }
         }
         self.steering.sent(now, packet.marshal_size() + WRAPPING);
-    }
-
-    fn hear(&mut self, now: Instant, packets: &[Box<dyn rtcp::Packet>]) {
-        let mut worst: Option<ReceiverReport> = None;
-        let mut losses = Losses::default();
-        for packet in packets {
-            let packet = packet.as_any();
-            if let Some(feedback) = packet.downcast_ref::<TransportLayerCc>() {
-                let (reports, losses) = self.sent.resolve(feedback);
-                if !reports.is_empty() {
-                    self.steering.reported(now, &reports, losses);
-                }
-            }
-            let blocks =
-                if let Some(report) = packet.downcast_ref::<receiver_report::ReceiverReport>() {
-                    &report.reports
-                } else if let Some(report) = packet.downcast_ref::<SenderReport>() {
-                    &report.reports
-                } else {
-                    continue;
-                };
-            for block in blocks.iter().take(MAX_STREAMS) {
-                let Some((report, block_losses)) = self.reported(now, block) else { continue };
-                losses.sent += block_losses.sent;
-                losses.lost += block_losses.lost;
-                worst = Some(match worst {
-                    Some(worst) if worst.fraction_lost >= report.fraction_lost => worst,
-                    _ => report,
-                });
-            }
-        }
-        if let Some(report) = worst {
-            // What transport-wide feedback has told is not told twice.
-            let losses = if self.sent.is_heard() { Losses::default() } else { losses };
-            self.steering.received(now, report, losses);
-        }
     }
 
     /// What a block of a report says of a stream of ours.
@@ -155,52 +117,62 @@ impl Congestion {
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Congestion {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtcp(packets) = &packet.message.packet {
-            self.hear(packet.now, packets);
+impl Machine for Congestion {
+    fn hear(&mut self, now: Instant, packets: &[Box<dyn rtcp::Packet>], _out: &mut Outbound) {
+        let mut worst: Option<ReceiverReport> = None;
+        let mut losses = Losses::default();
+        for packet in packets {
+            let packet = packet.as_any();
+            if let Some(feedback) = packet.downcast_ref::<TransportLayerCc>() {
+                let (reports, losses) = self.sent.resolve(feedback);
+                if !reports.is_empty() {
+                    self.steering.reported(now, &reports, losses);
+                }
+            }
+            let blocks =
+                if let Some(report) = packet.downcast_ref::<receiver_report::ReceiverReport>() {
+                    &report.reports
+                } else if let Some(report) = packet.downcast_ref::<SenderReport>() {
+                    &report.reports
+                } else {
+                    continue;
+                };
+            for block in blocks.iter().take(MAX_STREAMS) {
+                let Some((report, block_losses)) = self.reported(now, block) else { continue };
+                losses.sent += block_losses.sent;
+                losses.lost += block_losses.lost;
+                worst = Some(match worst {
+                    Some(worst) if worst.fraction_lost >= report.fraction_lost => worst,
+                    _ => report,
+                });
+            }
         }
-        self.inbound.push_back(packet);
-        Ok(())
+        if let Some(report) = worst {
+            // What transport-wide feedback has told is not told twice.
+            let losses = if self.sent.is_heard() { Losses::default() } else { losses };
+            self.steering.received(now, report, losses);
+        }
     }
 
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.inbound.pop_front()
-    }
-
-    fn handle_write(&mut self, mut packet: TaggedPacket) -> Result<(), Error> {
+    fn send(&mut self, mut packet: TaggedPacket, out: &mut Outbound) {
         let probe = packet.message.custom::<ProbeId>().copied();
         match &mut packet.message.packet {
             Packet::Rtp(rtp) => self.leaves(packet.now, rtp, probe),
             Packet::Rtcp(packets) => self.says(packet.now, packets),
             _ => {}
         }
-        self.outbound.push_back(packet);
-        Ok(())
+        out.push_back(packet);
     }
 
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.outbound.pop_front()
-    }
-
-    fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+    fn handle_timeout(&mut self, now: Instant, _out: &mut Outbound) {
         self.steering.handle_timeout(now);
-        Ok(())
     }
 
-    fn poll_timeout(&mut self) -> Option<Instant> {
+    fn poll_timeout(&self) -> Option<Instant> {
         self.steering.poll_timeout()
     }
-}
 
-impl Interceptor for Congestion {
-    fn bind_local_stream(&mut self, info: &StreamInfo) {
+    fn bind(&mut self, info: &StreamInfo) {
         let extension = info.rtp_header_extensions.iter().find(|e| e.uri == TRANSPORT_CC);
         let extension = extension.and_then(|e| u8::try_from(e.id).ok()).unwrap_or(0);
         for ssrc in [Some(info.ssrc), info.ssrc_rtx].into_iter().flatten() {
@@ -210,13 +182,10 @@ impl Interceptor for Congestion {
         }
     }
 
-    fn unbind_local_stream(&mut self, info: &StreamInfo) {
+    fn unbind(&mut self, info: &StreamInfo) {
         self.streams.remove(&info.ssrc);
         if let Some(rtx) = info.ssrc_rtx {
             self.streams.remove(&rtx);
         }
     }
-
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
 }

@@ -2,22 +2,24 @@
 //! it, and beforehand on a path that loses much.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use rtc::{
-    interceptor::{Attribute, AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket},
-    rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack,
+    interceptor::{Attribute, AttributedPacket, Packet, StreamInfo, TaggedPacket},
+    rtcp::{self, transport_feedbacks::transport_layer_nack::TransportLayerNack},
     rtp,
-    sansio::Protocol,
     shared::{TransportContext, marshal::MarshalSize},
 };
-use webrtc::error::Error;
 
 use super::{
-    congestion::WRAPPING, pacer::Unrequested, repair_budget::RepairBudget, repeats::Repeats,
+    congestion::WRAPPING,
+    pacer::Unrequested,
+    repair_budget::RepairBudget,
+    repeats::Repeats,
+    stage::{Machine, Outbound},
 };
 use crate::steering::Steering;
 
@@ -39,23 +41,14 @@ pub(super) struct NackResponder {
     budget: RepairBudget,
     beforehand: bool,
     streams: HashMap<u32, Repeats>,
-    inbound: VecDeque<TaggedPacket>,
-    outbound: VecDeque<TaggedPacket>,
 }
 
 impl NackResponder {
     pub(super) fn new(steering: Arc<Steering>) -> Self {
-        Self {
-            steering,
-            budget: RepairBudget::new(),
-            beforehand: false,
-            streams: HashMap::new(),
-            inbound: VecDeque::new(),
-            outbound: VecDeque::new(),
-        }
+        Self { steering, budget: RepairBudget::new(), beforehand: false, streams: HashMap::new() }
     }
 
-    fn answer(&mut self, now: Instant, nack: &TransportLayerNack) {
+    fn answer(&mut self, now: Instant, nack: &TransportLayerNack, out: &mut Outbound) {
         let rtt = self.steering.estimate().rtt.unwrap_or_default();
         self.advance(now);
         let Some(stream) = self.streams.get_mut(&nack.media_ssrc) else { return };
@@ -69,7 +62,7 @@ impl NackResponder {
                 let budget = &mut self.budget;
                 let allowed = |payload: usize| budget.take(payload + WRAPPING);
                 if let Some(packet) = stream.answer(now, sequence, distance, allowed) {
-                    self.outbound.push_back(repeat(now, packet));
+                    out.push_back(repeat(now, packet));
                 }
             }
         }
@@ -92,7 +85,7 @@ impl NackResponder {
     }
 
     /// What a probe lacks.
-    fn fill(&mut self, now: Instant) {
+    fn fill(&mut self, now: Instant, out: &mut Outbound) {
         let mut wanted = self.steering.take_spare_wanted();
         for _ in 0..MOST_FILLING {
             if wanted == 0 {
@@ -100,69 +93,47 @@ impl NackResponder {
             }
             let Some(packet) = self.streams.values_mut().find_map(Repeats::filling) else { return };
             wanted = wanted.saturating_sub(packet.marshal_size() + WRAPPING);
-            self.outbound.push_back(unrequested(now, packet));
+            out.push_back(unrequested(now, packet));
         }
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for NackResponder {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtcp(packets) = &packet.message.packet {
-            for nack in packets.iter().filter_map(|packet| packet.as_any().downcast_ref()) {
-                self.answer(packet.now, nack);
-            }
-            // The pacer, which is nearer to the wire, has seen the packet before.
-            self.fill(packet.now);
+impl Machine for NackResponder {
+    fn hear(&mut self, now: Instant, packets: &[Box<dyn rtcp::Packet>], out: &mut Outbound) {
+        for nack in packets.iter().filter_map(|packet| packet.as_any().downcast_ref()) {
+            self.answer(now, nack, out);
         }
-        self.inbound.push_back(packet);
-        Ok(())
+        // The pacer, which is nearer to the wire, has seen the packet before.
+        self.fill(now, out);
     }
 
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.inbound.pop_front()
-    }
-
-    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+    fn send(&mut self, packet: TaggedPacket, out: &mut Outbound) {
         if let Packet::Rtp(rtp) = &packet.message.packet {
             self.keep(packet.now, rtp);
         }
-        self.outbound.push_back(packet);
-        Ok(())
+        out.push_back(packet);
     }
 
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.outbound.pop_front()
-    }
-
-    fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
-        self.fill(now);
+    fn handle_timeout(&mut self, now: Instant, out: &mut Outbound) {
+        self.fill(now, out);
         if self.poll_timeout().is_none_or(|at| at > now) {
-            return Ok(());
+            return;
         }
         self.advance(now);
         for stream in self.streams.values_mut() {
             while let Some(packet) = stream.beforehand(now) {
                 if self.budget.is_ample() && self.budget.take(packet.marshal_size() + WRAPPING) {
-                    self.outbound.push_back(unrequested(now, packet));
+                    out.push_back(unrequested(now, packet));
                 }
             }
         }
-        Ok(())
     }
 
-    fn poll_timeout(&mut self) -> Option<Instant> {
+    fn poll_timeout(&self) -> Option<Instant> {
         self.streams.values().filter_map(Repeats::poll_timeout).min()
     }
-}
 
-impl Interceptor for NackResponder {
-    fn bind_local_stream(&mut self, info: &StreamInfo) {
+    fn bind(&mut self, info: &StreamInfo) {
         if let (Some(rtx_ssrc), Some(rtx_payload_type)) = (info.ssrc_rtx, info.payload_type_rtx)
             && supports_nack(info)
             && self.streams.len() < MAX_STREAMS
@@ -174,12 +145,9 @@ impl Interceptor for NackResponder {
         }
     }
 
-    fn unbind_local_stream(&mut self, info: &StreamInfo) {
+    fn unbind(&mut self, info: &StreamInfo) {
         self.streams.remove(&info.ssrc);
     }
-
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
 }
 
 fn repeat(now: Instant, packet: rtp::Packet) -> TaggedPacket {

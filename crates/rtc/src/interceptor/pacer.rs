@@ -3,20 +3,22 @@
 //! RTCP passes: it is short, and worth something only while it is fresh.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use quartet_core::{Pacer, Traffic};
 use rtc::{
-    interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket},
-    sansio::Protocol,
+    interceptor::{Attribute, Packet, StreamInfo, TaggedPacket},
+    rtcp,
     shared::marshal::MarshalSize,
 };
-use webrtc::error::Error;
 
-use super::congestion::WRAPPING;
+use super::{
+    congestion::WRAPPING,
+    stage::{Machine, Outbound},
+};
 use crate::steering::Steering;
 
 /// Header extensions that are added after this: transport-wide numbers, padded.
@@ -37,8 +39,6 @@ pub(super) struct LinkPacer {
     traffic: HashMap<u32, Traffic>,
     /// When a picture's packet came last.
     last_video: Option<Instant>,
-    inbound: VecDeque<TaggedPacket>,
-    outbound: VecDeque<TaggedPacket>,
 }
 
 impl LinkPacer {
@@ -48,13 +48,11 @@ impl LinkPacer {
             steering,
             traffic: HashMap::new(),
             last_video: None,
-            inbound: VecDeque::new(),
-            outbound: VecDeque::new(),
         }
     }
 
     /// Lets go what may leave, and says what waits.
-    fn release(&mut self, now: Instant) {
+    fn release(&mut self, now: Instant, out: &mut Outbound) {
         self.pacer.set_rate(now, self.steering.rate_bps(), self.steering.estimate().congested);
         if self.can_probe(now)
             && let Some(probe) = self.steering.take_probe()
@@ -68,7 +66,7 @@ impl LinkPacer {
             if let Some(probe) = released.probe {
                 packet.message.add(Attribute::Custom(Arc::new(probe)));
             }
-            self.outbound.push_back(packet);
+            out.push_back(packet);
         }
         if let Some(bytes) = self.pacer.spare_wanted(now) {
             self.steering.want_spare(bytes);
@@ -83,30 +81,16 @@ impl LinkPacer {
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for LinkPacer {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtcp(_) = packet.message.packet {
-            // The estimate may have changed.
-            self.release(packet.now);
-        }
-        self.inbound.push_back(packet);
-        Ok(())
+impl Machine for LinkPacer {
+    fn hear(&mut self, now: Instant, _packets: &[Box<dyn rtcp::Packet>], out: &mut Outbound) {
+        // The estimate may have changed.
+        self.release(now, out);
     }
 
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.inbound.pop_front()
-    }
-
-    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+    fn send(&mut self, packet: TaggedPacket, out: &mut Outbound) {
         let Packet::Rtp(rtp) = &packet.message.packet else {
-            self.outbound.push_back(packet);
-            return Ok(());
+            out.push_back(packet);
+            return;
         };
         let now = packet.now;
         let bytes = rtp.marshal_size() + EXTENSIONS + WRAPPING;
@@ -123,28 +107,20 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for LinkPacer {
         if self.pacer.push(now, traffic, bytes, packet).is_some() {
             tracing::debug!(?traffic, "the pacer is full: a packet is dropped");
         }
-        self.release(now);
-        Ok(())
+        self.release(now, out);
     }
 
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.outbound.pop_front()
-    }
-
-    fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+    fn handle_timeout(&mut self, now: Instant, out: &mut Outbound) {
         if self.pacer.poll_timeout().is_some_and(|at| at <= now) {
-            self.release(now);
+            self.release(now, out);
         }
-        Ok(())
     }
 
-    fn poll_timeout(&mut self) -> Option<Instant> {
+    fn poll_timeout(&self) -> Option<Instant> {
         self.pacer.poll_timeout()
     }
-}
 
-impl Interceptor for LinkPacer {
-    fn bind_local_stream(&mut self, info: &StreamInfo) {
+    fn bind(&mut self, info: &StreamInfo) {
         let voice = info.mime_type.to_ascii_lowercase().starts_with("audio/");
         self.traffic.insert(info.ssrc, if voice { Traffic::Voice } else { Traffic::Video });
         if let (Some(rtx), Some(_)) = (info.ssrc_rtx, info.payload_type_rtx) {
@@ -152,13 +128,10 @@ impl Interceptor for LinkPacer {
         }
     }
 
-    fn unbind_local_stream(&mut self, info: &StreamInfo) {
+    fn unbind(&mut self, info: &StreamInfo) {
         self.traffic.remove(&info.ssrc);
         if let Some(rtx) = info.ssrc_rtx {
             self.traffic.remove(&rtx);
         }
     }
-
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
 }

@@ -1,19 +1,12 @@
 //! Hears from the peer's sender reports which moment its timestamps stand for.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use parking_lot::Mutex;
 use quartet_core::SenderClock;
-use rtc::{
-    interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket},
-    rtcp::sender_report::SenderReport,
-    sansio::Protocol,
-};
-use webrtc::error::Error;
+use rtc::rtcp::{self, sender_report::SenderReport};
+
+use super::stage::{Machine, Outbound};
 
 /// Streams whose clocks are kept: a link has one voice and one picture, and a peer may begin each
 /// anew a few times. Reports of more are ignored.
@@ -54,55 +47,15 @@ impl SenderClocks {
 }
 
 /// Notes the clock that each sender report (RFC 3550 §6.4.1) tells.
-pub(super) struct SenderReportTap {
-    clocks: Arc<SenderClocks>,
-    inbound: VecDeque<TaggedPacket>,
-    outbound: VecDeque<TaggedPacket>,
-}
+pub(super) struct SenderReportTap(pub(super) Arc<SenderClocks>);
 
-impl SenderReportTap {
-    pub(super) const fn new(clocks: Arc<SenderClocks>) -> Self {
-        Self { clocks, inbound: VecDeque::new(), outbound: VecDeque::new() }
+impl Machine for SenderReportTap {
+    fn hear(&mut self, _now: Instant, packets: &[Box<dyn rtcp::Packet>], _out: &mut Outbound) {
+        packets
+            .iter()
+            .filter_map(|packet| packet.as_any().downcast_ref())
+            .for_each(|report| self.0.note(report));
     }
-}
-
-impl Protocol<TaggedPacket, TaggedPacket, ()> for SenderReportTap {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtcp(packets) = &packet.message.packet {
-            packets
-                .iter()
-                .filter_map(|packet| packet.as_any().downcast_ref())
-                .for_each(|report| self.clocks.note(report));
-        }
-        self.inbound.push_back(packet);
-        Ok(())
-    }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.inbound.pop_front()
-    }
-
-    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        self.outbound.push_back(packet);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.outbound.pop_front()
-    }
-}
-
-impl Interceptor for SenderReportTap {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ const VP8: &str = "video/VP8";
 const RTX: &str = "video/rtx";
 
 /// Transport-wide sequence numbers (draft-holmer-rmcat-transport-wide-cc-extensions-01).
-const TRANSPORT_CC: &str =
+pub(crate) const TRANSPORT_CC: &str =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// The media identification in a packet (RFC 9143 §15): browsers expect to be offered it.
 const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
