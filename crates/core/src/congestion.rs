@@ -23,7 +23,7 @@ mod uplink;
 
 use std::time::{Duration, Instant};
 
-pub use controller::{CongestionConfig, CongestionController};
+pub use controller::{CongestionConfig, CongestionController, START_BPS};
 pub use uplink::{LinkNeed, LinkShare, Uplink};
 
 /// Names one probe; the packets sent for it carry it into their [`PacketReport`].

@@ -67,16 +67,12 @@ impl FanOut {
 
     /// The same for the own tile.
     pub(crate) fn set_own(&self, layer: Option<Layer>, ask: impl FnMut(Rung)) {
-        let mut selector = self.own_layer.lock();
-        selector.set(layer);
-        selector.poll_key_frame(Instant::now()).into_iter().for_each(ask);
+        change(&self.own_layer, |selector| selector.set(layer), ask);
     }
 
     /// The same for the own tile.
     pub(crate) fn restart_own(&self, ask: impl FnMut(Rung)) {
-        let mut selector = self.own_layer.lock();
-        selector.restart(Instant::now());
-        selector.poll_key_frame(Instant::now()).into_iter().for_each(ask);
+        change(&self.own_layer, |selector| selector.restart(Instant::now()), ask);
     }
 
     /// Takes a picture from the encoder's thread. `ask` is told which encodings have to make a key
@@ -106,12 +102,21 @@ impl FanOut {
         }
     }
 
-    fn with(&self, peer: PeerId, change: impl FnOnce(&mut LayerSelector), ask: impl FnMut(Rung)) {
+    fn with(&self, peer: PeerId, with: impl FnOnce(&mut LayerSelector), ask: impl FnMut(Rung)) {
         let outlets = self.outlets.read();
         if let Some(outlet) = outlets.iter().find(|outlet| outlet.peer == peer) {
-            let mut selector = outlet.selector.lock();
-            change(&mut selector);
-            selector.poll_key_frame(Instant::now()).into_iter().for_each(ask);
+            change(&outlet.selector, with, ask);
         }
     }
+}
+
+/// Changes what a selector lets through, and asks for the key frames that it then needs.
+fn change(
+    selector: &Mutex<LayerSelector>,
+    with: impl FnOnce(&mut LayerSelector),
+    ask: impl FnMut(Rung),
+) {
+    let mut selector = selector.lock();
+    with(&mut selector);
+    selector.poll_key_frame(Instant::now()).into_iter().for_each(ask);
 }

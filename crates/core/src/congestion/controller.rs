@@ -41,6 +41,9 @@ const SLOW_ROUND_TRIP: Duration = Duration::from_millis(80);
 /// Smoothing of the round trip, as in RFC 6298 §2.
 const RTT_SHARE: f64 = 0.125;
 
+/// What a path is taken to carry before anything is known of it, bit/s: a voice and a small picture.
+pub const START_BPS: u64 = 300_000;
+
 /// Bounds of an estimate, bit/s.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CongestionConfig {
@@ -54,7 +57,7 @@ pub struct CongestionConfig {
 
 impl Default for CongestionConfig {
     fn default() -> Self {
-        Self { start_bps: 300_000, floor_bps: 50_000, ceiling_bps: 4_000_000 }
+        Self { start_bps: START_BPS, floor_bps: 50_000, ceiling_bps: 4_000_000 }
     }
 }
 

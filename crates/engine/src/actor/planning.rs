@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use quartet_core::{
     LinkEstimate, Rung,
-    congestion::{LinkNeed, LinkShare, Uplink},
+    congestion::{LinkNeed, LinkShare, START_BPS, Uplink},
     layers::{CpuPolicy, Encoding, Layer, LayerPlan, Load, Plan, Situation, UPPER_LAYER, Viewer},
+    red::MAX_COPIES,
 };
 use quartet_proto::{PeerId, PeerMessage};
 
@@ -23,8 +24,8 @@ const LOAD_INTERVAL: Duration = Duration::from_millis(500);
 const UNSAID_AMONG_SEVERAL: u16 = 360;
 /// What a path is taken to carry before its controller says so: what the controller begins with.
 const START: LinkEstimate = LinkEstimate {
-    bitrate_bps: 300_000,
-    settled_bps: 300_000,
+    bitrate_bps: START_BPS,
+    settled_bps: START_BPS,
     loss: 0.0,
     rtt: None,
     congested: false,
@@ -35,7 +36,6 @@ const START: LinkEstimate = LinkEstimate {
 const LOSSY: f32 = 0.005;
 /// For so long after the last such loss: of a small loss, seconds pass without any.
 const LOSSY_FOR: Duration = Duration::from_secs(10);
-const MOST_COPIES: u8 = 2;
 
 /// What was decided, and the memory of those who decide.
 #[derive(Debug)]
@@ -206,7 +206,7 @@ impl Actor {
                 video_bps: of_use.min(self.config.max_video_bps.map_or(u64::MAX, u64::from)),
                 voice: self.sources.microphone_runs(),
                 voice_copies: if known.lossy_until.is_some_and(|until| now < until) {
-                    MOST_COPIES
+                    MAX_COPIES as u8
                 } else {
                     0
                 },
