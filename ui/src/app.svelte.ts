@@ -2,6 +2,7 @@
 
 import { Announcer } from './announce';
 import type { AppView, Boot, FailureView, LevelView, Settings, UiEvent } from './bindings';
+import type { Entrance } from './engine/browser/core/entrance';
 import { failureOf, type CallEngine, type DeviceKind } from './engine/engine';
 import { failureText, translator, type LanguageCode } from './i18n/translate';
 import { loudness, SpeechDetector } from './speech';
@@ -55,6 +56,8 @@ export class App {
   loud = $state.raw<ReadonlyMap<string, number>>(new Map());
   speaking = $state.raw<ReadonlySet<string>>(new Set());
   dialog = $state<'settings' | 'help' | 'leave' | null>(null);
+  /** What stands between a guest's page and its use. */
+  entrance = $state.raw<Entrance>({ at: 'open' });
 
   readonly language: LanguageCode = $derived.by(() => {
     const wanted = this.settings?.language ?? 'system';
@@ -73,6 +76,7 @@ export class App {
 
   constructor(readonly engine: CallEngine) {
     this.views = new Views((tile, height) => engine.viewTile(tile, height));
+    if (engine.guest) this.entrance = engine.guest.entrance;
   }
 
   async start(): Promise<void> {
@@ -80,9 +84,16 @@ export class App {
       const boot = await this.engine.connect((event) => this.take(event));
       this.settings = boot.settings;
       this.boot = boot;
+      if (this.entrance.at === 'open') await this.begin(false);
     } catch (error) {
       this.fatal = failureOf(error);
     }
+  }
+
+  /** A guest goes on in the browser. */
+  begin(remember: boolean): Promise<void> {
+    this.entrance = { at: 'open' };
+    return this.enter(async () => this.engine.guest?.begin(remember));
   }
 
   newCall(): Promise<void> {

@@ -2,7 +2,6 @@ import { mount } from 'svelte';
 
 import { App } from './app.svelte';
 import type { CallEngine } from './engine/engine';
-import { NativeEngine } from './engine/native';
 import Root from './Root.svelte';
 import './styles/tokens.css';
 import './styles/base.css';
@@ -15,7 +14,14 @@ async function engine(): Promise<CallEngine> {
     const { DemoEngine } = await import('./engine/demo');
     return new DemoEngine(query);
   }
-  return new NativeEngine();
+  // Tauri says so in every page of its own. Each engine is in a file by itself: a guest's page loads
+  // nothing of the app's, nor the app of a guest's.
+  if ('isTauri' in window) {
+    const { NativeEngine } = await import('./engine/native');
+    return new NativeEngine();
+  }
+  const { BrowserEngine } = await import('./engine/browser/browser_engine');
+  return new BrowserEngine();
 }
 
 const target = document.getElementById('app');

@@ -77,7 +77,7 @@ export class FakeEngine implements CallEngine {
   events: (event: UiEvent) => void = () => {};
   language = 'en';
   kept = settings;
-  readonly stopPainting = vi.fn();
+  readonly stopShowing = vi.fn();
 
   readonly connect = vi.fn(async (events: (event: UiEvent) => void): Promise<Boot> => {
     this.events = events;
@@ -98,9 +98,10 @@ export class FakeEngine implements CallEngine {
   readonly choose = vi.fn(async (_kind: string, id: string) => id);
   readonly saveSettings = vi.fn(async (wanted: Settings) => wanted);
   readonly copyLink = vi.fn(async () => {});
-  readonly paint = vi.fn(
-    (_tile: string, _canvas: HTMLCanvasElement, _listener: unknown) => this.stopPainting,
-  );
+  readonly showTile = vi.fn((_tile: string, place: HTMLElement, _listener: unknown) => {
+    place.append(document.createElement('canvas'));
+    return this.stopShowing;
+  });
   readonly viewTile = vi.fn((_tile: string, _height: number) => {});
 
   show(next: AppView): void {

@@ -53,7 +53,7 @@ it('hands on what the shell refuses with', async () => {
 
 it('says how large a tile is, in the order of what else is said of it', async () => {
   const engine = new NativeEngine();
-  engine.paint('own', document.createElement('canvas'), vi.fn());
+  engine.showTile('own', document.createElement('div'), vi.fn());
   await settle();
   engine.viewTile('own', 173);
   engine.viewTile('own', 0);
@@ -68,7 +68,7 @@ it('attaches a tile, and detaches it only after that is done', async () => {
   let attached = () => {};
   answer = (command) =>
     command === 'attach_tile' ? new Promise<void>((done) => (attached = done)) : undefined;
-  const stop = new NativeEngine().paint('own', document.createElement('canvas'), vi.fn());
+  const stop = new NativeEngine().showTile('own', document.createElement('div'), vi.fn());
   await settle();
   // No VideoDecoder here: the shell is asked to decode.
   expect(calls).toEqual([
@@ -84,9 +84,9 @@ it('attaches a tile, and detaches it only after that is done', async () => {
 
 it('lets a new picture of a tile take over before the old one goes', async () => {
   const engine = new NativeEngine();
-  const stopOld = engine.paint('own', document.createElement('canvas'), vi.fn());
+  const stopOld = engine.showTile('own', document.createElement('div'), vi.fn());
   await settle();
-  const stopNew = engine.paint('own', document.createElement('canvas'), vi.fn());
+  const stopNew = engine.showTile('own', document.createElement('div'), vi.fn());
   await settle();
   stopOld();
   await settle();

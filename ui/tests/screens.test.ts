@@ -109,11 +109,11 @@ describe('the green room', () => {
 
   it('keeps its picture while joining, and cannot join twice', async () => {
     const { engine } = await open(inGreenRoom([]));
-    expect(engine.paint).toHaveBeenCalledTimes(1);
+    expect(engine.showTile).toHaveBeenCalledTimes(1);
     engine.show({ ...inGreenRoom([]), phase: { at: 'joining' } });
     expect(find('join')).toHaveProperty('disabled', true);
-    expect(engine.paint).toHaveBeenCalledTimes(1);
-    expect(engine.stopPainting).not.toHaveBeenCalled();
+    expect(engine.showTile).toHaveBeenCalledTimes(1);
+    expect(engine.stopShowing).not.toHaveBeenCalled();
   });
 
   it('shows the link whole, and whose server it is', async () => {
@@ -195,19 +195,19 @@ describe('the call', () => {
 
   it('goes on painting when a new view says the same', async () => {
     const { engine } = await open(inCall([peer('a'), peer('b')]));
-    expect(engine.paint).toHaveBeenCalledTimes(3);
+    expect(engine.showTile).toHaveBeenCalledTimes(3);
     engine.show(inCall([peer('b', { muted: true }), peer('a')]));
     engine.show(inCall([peer('b'), peer('a'), peer('c')]));
-    expect(engine.paint.mock.calls.map(([tile]) => tile)).toEqual(['a', 'b', 'own', 'c']);
-    expect(engine.stopPainting).not.toHaveBeenCalled();
+    expect(engine.showTile.mock.calls.map(([tile]) => tile)).toEqual(['a', 'b', 'own', 'c']);
+    expect(engine.stopShowing).not.toHaveBeenCalled();
     engine.show(inCall([peer('b'), peer('c')]));
-    expect(engine.stopPainting).toHaveBeenCalledTimes(1);
+    expect(engine.stopShowing).toHaveBeenCalledTimes(1);
   });
 
   it('stops painting a camera that is off', async () => {
     const { engine } = await open(inCall([peer('a')]));
     engine.show(inCall([peer('a', { camera_off: true })]));
-    expect(engine.stopPainting).toHaveBeenCalledTimes(1);
+    expect(engine.stopShowing).toHaveBeenCalledTimes(1);
   });
 
   it('marks who speaks, and nobody who is muted', async () => {

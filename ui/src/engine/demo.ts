@@ -163,10 +163,14 @@ export class DemoEngine implements CallEngine {
     await navigator.clipboard?.writeText(LINK).catch(() => {});
   }
 
-  paint(tile: TileId, canvas: HTMLCanvasElement, listener: PictureListener): () => void {
+  showTile(tile: TileId, place: HTMLElement, listener: PictureListener): () => void {
+    const canvas = place.appendChild(document.createElement('canvas'));
     const painter = new DemoPainter(canvas, tile, listener);
     this.painters.set(tile, painter);
-    return () => painter.stop();
+    return () => {
+      painter.stop();
+      canvas.remove();
+    };
   }
 
   viewTile(tile: TileId, height: number): void {

@@ -2,6 +2,7 @@
 // itself becomes another when a browser guest joins. Nothing outside this folder knows which.
 
 import type { Boot, FailureView, Settings, UiEvent } from '../bindings';
+import type { Entrance } from './browser/core/entrance';
 
 export type DeviceKind = 'camera' | 'microphone' | 'speaker';
 
@@ -42,15 +43,26 @@ export interface CallEngine {
   copyLink(): Promise<void>;
 
   /**
-   * Paints a tile's pictures on a canvas, in the pictures' own size, until the returned function
-   * is called.
+   * Shows a tile's pictures in a place of the page, with an element of the engine's own that fills
+   * it, until the returned function is called.
    */
-  paint(tile: TileId, canvas: HTMLCanvasElement, listener: PictureListener): () => void;
+  showTile(tile: TileId, place: HTMLElement, listener: PictureListener): () => void;
   /**
    * The tile's whole picture is now so high on the screen, pixels of the screen; 0 while nobody can
    * see it. Whoever sends it need not send more.
    */
   viewTile(tile: TileId, height: number): void;
+
+  /** Of a page that runs in a browser. The app has none. */
+  readonly guest?: GuestPage;
+}
+
+/** What is different where the page is a guest: it is opened by a link, and has one server. */
+export interface GuestPage {
+  /** What stands between opening the page and using it. */
+  readonly entrance: Entrance;
+  /** Goes where the page's address says; `remember`: without being asked the next time. */
+  begin(remember: boolean): Promise<void>;
 }
 
 /** What a promise rejected with, whatever it was. */

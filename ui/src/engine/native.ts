@@ -54,9 +54,13 @@ export class NativeEngine implements CallEngine {
     return invoke('copy_link');
   }
 
-  paint(tile: TileId, canvas: HTMLCanvasElement, listener: PictureListener): () => void {
+  showTile(tile: TileId, place: HTMLElement, listener: PictureListener): () => void {
+    const canvas = place.appendChild(document.createElement('canvas'));
     const painter = new TilePainter(canvas, new NativeFeed(this.line(tile)), listener);
-    return () => painter.stop();
+    return () => {
+      painter.stop();
+      canvas.remove();
+    };
   }
 
   viewTile(tile: TileId, height: number): void {

@@ -11,6 +11,16 @@ export const en = {
   'home.linkPlaceholder': 'Paste the link here',
   'home.open': 'Open',
 
+  'entrance.title': 'You are invited to a call',
+  'entrance.choice': 'Join with the Quartet app, or right here in the browser.',
+  'entrance.openApp': 'Open in the app',
+  'entrance.continue': 'Continue in the browser',
+  'entrance.remember': 'Always continue in the browser',
+  'entrance.insecure':
+    'This page came over a connection that is not secure, so the browser allows it neither camera nor microphone. Open the link in the Quartet app, or ask for a link that begins with https.',
+  'entrance.tooOld':
+    'This browser cannot take part in calls. Update it, use another one, or open the link in the Quartet app.',
+
   'green.title': 'Ready to join?',
   'green.first': 'You are the first here.',
   'green.unknown': 'Asking who is already here …',
@@ -176,6 +186,10 @@ export const en = {
   'failure.busy': 'Another program is using the device. Close it, or choose another device.',
   'failure.denied':
     'The system does not allow this app to use the device. Allow it in the privacy settings of the system.',
+  'failure.blocked':
+    'The browser does not let this page use the device. Allow it beside the address of the page, then choose the device again.',
+  'failure.sound_blocked':
+    'The browser holds back the sound until you click somewhere on the page.',
   'failure.file': 'The file cannot be read.',
   'failure.failed': 'The device does not work. Choose another one, or plug it in again.',
   'unknown.failure': 'Something went wrong: {message}',

@@ -1,0 +1,323 @@
+// The page's own engine, for guests: what the desktop shell is to the app, here with the browser's
+// devices, cryptography and connections. It holds the parts together; the rules are in `core`.
+
+import type { Boot, DeviceState, FailureView, Settings, UiEvent } from '../../bindings';
+import type { CallEngine, DeviceKind, GuestPage, PictureListener, TileId } from '../engine';
+import { Call } from './call';
+import { entrance, type Entrance } from './core/entrance';
+import { parseLink, webLink, webSocketAddress, type JoinLink } from './core/link';
+import type { PeerId } from './core/messages';
+import { Model } from './core/model';
+import { displayableName } from './core/name';
+import type { SessionEvent } from './core/output';
+import { Watch, type WatchInput } from './core/watch';
+import { choices } from './device_words';
+import { Driver } from './driver';
+import { newId16, participantOf, roomOf } from './identity';
+import { Levels } from './levels';
+import type { Tracks } from './peer_link';
+import { Playback } from './playback';
+import type { SourceKind } from './source';
+import { Sources } from './sources';
+import { choseBrowser, keepChoiceOfBrowser, keepSettings, keptSettings } from './storage';
+import { canCall } from './support';
+import { Tiles } from './tiles';
+import { VERSION } from './version';
+import { SPEAKERS_CAN_BE_CHOSEN, Voices } from './voices';
+
+/** Between two reports of how loud everybody is, milliseconds. */
+const LEVELS_EVERY = 100;
+
+const OWN: TileId = 'own';
+
+export class BrowserEngine implements CallEngine, GuestPage {
+  readonly guest = this;
+  readonly entrance: Entrance = entrance({
+    href: location.href,
+    secure: isSecureContext,
+    capable: canCall(),
+    remembered: choseBrowser(),
+  });
+
+  private events: (event: UiEvent) => void = () => {};
+  private settings: Settings = keptSettings();
+  private readonly model = new Model();
+  private readonly playback = new Playback(() => this.notice('sound_blocked', 'a touch is needed'));
+  private readonly tiles = new Tiles(this.playback);
+  private readonly voices = new Voices(this.playback, (state) => this.device('speaker', state));
+  private readonly levels = new Levels();
+  private readonly sources = new Sources((kind, state, track) => this.source(kind, state, track));
+  private microphone: MediaStreamTrack | null = null;
+  /** What is sent: the camera, and a copy of the microphone that can be silenced by itself. */
+  private sent: Tracks = { audio: null, video: null };
+  private readonly voicesHeard = new Map<PeerId, MediaStreamTrack>();
+  private link: JoinLink | null = null;
+  private watch: Driver<WatchInput> | null = null;
+  private call: Call | null = null;
+  private ticking: ReturnType<typeof setInterval> | undefined;
+
+  connect(events: (event: UiEvent) => void): Promise<Boot> {
+    this.events = events;
+    addEventListener('pagehide', () => this.leaveNow());
+    addEventListener('online', () => this.networkChanged());
+    const { connection } = navigator as { connection?: EventTarget };
+    connection?.addEventListener('change', () => this.networkChanged());
+    // The address of another room was put in the place of this one's.
+    addEventListener('hashchange', () => location.reload());
+    navigator.mediaDevices?.addEventListener('devicechange', () => void this.devicesChanged());
+    this.render();
+    return Promise.resolve({
+      settings: this.settings,
+      system_language: /^th\b/i.test(navigator.language) ? 'th' : 'en',
+      version: VERSION,
+      software_rendering: false,
+    });
+  }
+
+  async begin(remember: boolean): Promise<void> {
+    if (remember) keepChoiceOfBrowser();
+    if (location.pathname.startsWith('/j')) await this.openLink(location.href);
+  }
+
+  newCall(): Promise<void> {
+    return this.enter({ server: location.origin, secret: newId16() });
+  }
+
+  openLink(text: string): Promise<void> {
+    const link = parseLink(text);
+    if (!link) return refuse('invalid_link', 'this is not a Quartet link');
+    if (this.model.isInCall) return refuse('already_in_call', 'leave the call first');
+    if (link.server === location.origin) return this.enter(link);
+    // Another server's page is another page; this one talks to its own server only.
+    location.assign(webLink(link));
+    return Promise.resolve();
+  }
+
+  async join(name: string): Promise<void> {
+    const { link } = this;
+    const displayable = displayableName(name);
+    if (!displayable) return refuse('invalid_name', 'this name cannot be used');
+    if (!link || !this.model.startJoining()) return refuse('no_room', 'there is no room to join');
+    this.keep({ ...this.settings, name: displayable });
+    this.render();
+    const key = newId16();
+    const [room, own] = await Promise.all([roomOf(link.secret), participantOf(key)]);
+    if (this.model.view.phase.at !== 'joining' || this.link !== link) return;
+    this.stopWatching();
+    const config = { room, key, own, name: displayable, media: this.model.media };
+    this.call = new Call(config, webSocketAddress(link.server), this.settings, this.sent, {
+      event: (event) => this.session(event),
+      tracks: (peer, tracks) => this.heardAndSeen(peer, tracks),
+    });
+  }
+
+  leave(): Promise<void> {
+    if (!this.call) return this.goHome();
+    this.call.leave();
+    return Promise.resolve();
+  }
+
+  goHome(): Promise<void> {
+    this.leaveNow();
+    this.link = null;
+    this.model.goHome();
+    history.replaceState(null, '', '/');
+    this.render();
+    return Promise.resolve();
+  }
+
+  setMuted(muted: boolean): Promise<void> {
+    this.model.setOwn({ ...this.model.view.me, muted });
+    this.sendChosen();
+    return Promise.resolve();
+  }
+
+  async setCameraOff(camera_off: boolean): Promise<void> {
+    this.model.setOwn({ ...this.model.view.me, camera_off });
+    this.sendChosen();
+    await this.sources.change(this.settings, camera_off);
+  }
+
+  async choose(kind: DeviceKind, id: string): Promise<string> {
+    const same = this.settings[kind] === id;
+    this.keep({ ...this.settings, [kind]: id });
+    if (kind === 'speaker') await this.voices.choose(id);
+    else if (same) await this.sources.again(kind);
+    else await this.sources.change(this.settings, this.model.view.me.camera_off);
+    return id;
+  }
+
+  async saveSettings(settings: Settings): Promise<Settings> {
+    this.keep({ ...settings, server: '' });
+    await this.sources.change(this.settings, this.model.view.me.camera_off);
+    return this.settings;
+  }
+
+  async copyLink(): Promise<void> {
+    const { link } = this;
+    if (!link) return refuse('no_room', 'there is no room');
+    try {
+      await navigator.clipboard.writeText(webLink(link));
+    } catch {
+      return refuse('clipboard', 'the browser does not let the page copy');
+    }
+  }
+
+  showTile(tile: TileId, place: HTMLElement, listener: PictureListener): () => void {
+    return this.tiles.show(tile, place, listener);
+  }
+
+  viewTile(tile: TileId, height: number): void {
+    if (tile !== OWN) this.call?.view(tile, height);
+  }
+
+  /** To the green room of a link. */
+  private async enter(link: JoinLink): Promise<void> {
+    this.leaveNow();
+    this.link = link;
+    // The address is the room's, so that a reload comes back to it.
+    history.replaceState(null, '', `/j#${link.secret}`);
+    const { start_muted: muted, start_camera_off: camera_off } = this.settings;
+    this.model.setOwn({ muted, camera_off });
+    this.model.enterGreenRoom(link);
+    this.render();
+    this.ticking = setInterval(() => this.reportLevels(), LEVELS_EVERY);
+    void this.openDevices(camera_off);
+    this.startWatching(link, await roomOf(link.secret));
+  }
+
+  private async openDevices(cameraOff: boolean): Promise<void> {
+    void this.voices.choose(this.settings.speaker);
+    await this.listDevices();
+    await this.sources.open(this.settings, cameraOff);
+    // Names of devices are told to those only who may use one.
+    await this.listDevices();
+  }
+
+  /** Ends whatever is under way, without a word about it. */
+  private leaveNow(): void {
+    this.stopWatching();
+    this.call?.leave();
+    this.closeDevices();
+  }
+
+  private closeDevices(): void {
+    clearInterval(this.ticking);
+    this.sources.close();
+    this.levels.forget(OWN);
+    this.device('speaker', { is: 'none' });
+  }
+
+  private startWatching(link: JoinLink, room: string): void {
+    if (this.link !== link || this.model.view.phase.at !== 'green_room') return;
+    const watch = new Watch(room, performance.now());
+    let told = watch.roster;
+    this.watch = new Driver<WatchInput>(
+      watch,
+      webSocketAddress(link.server),
+      () => {},
+      () => {
+        if (watch.roster === told) return;
+        told = watch.roster;
+        this.model.setWaiting(told);
+        this.render();
+      },
+    );
+  }
+
+  private stopWatching(): void {
+    this.watch?.tell({ type: 'stop' });
+    this.watch = null;
+  }
+
+  private networkChanged(): void {
+    this.watch?.tell({ type: 'network_changed' });
+    this.call?.networkChanged();
+  }
+
+  private session(event: SessionEvent): void {
+    const refusal = this.model.apply(event);
+    if (refusal) this.events({ type: 'notice', data: refusal });
+    if (event.type === 'peer_left') this.heardAndSeen(event.peer.id, { audio: null, video: null });
+    if (event.type === 'ended') {
+      this.call = null;
+      this.closeDevices();
+    }
+    this.render();
+  }
+
+  private heardAndSeen(peer: PeerId, { audio, video }: Tracks): void {
+    this.tiles.set(peer, video);
+    this.voices.set(peer, audio);
+    if (audio) this.voicesHeard.set(peer, audio);
+    else this.voicesHeard.delete(peer);
+    if (!audio) this.levels.forget(peer);
+  }
+
+  private source(kind: SourceKind, state: DeviceState, track: MediaStreamTrack | null): void {
+    if (kind === 'camera') {
+      this.sent = { ...this.sent, video: track };
+      this.tiles.set(OWN, track);
+    } else {
+      this.sent.audio?.stop();
+      this.microphone = track;
+      // The meter goes on while the others hear nothing.
+      this.sent = { ...this.sent, audio: track?.clone() ?? null };
+    }
+    this.model.setDevice(kind, state);
+    this.sendChosen();
+  }
+
+  private device(kind: DeviceKind, state: DeviceState): void {
+    this.model.setDevice(kind, state);
+    this.render();
+  }
+
+  /** Sends, withholds and tells what the person chose, as far as devices give it. */
+  private sendChosen(): void {
+    if (this.sent.audio) this.sent.audio.enabled = !this.model.view.me.muted;
+    this.call?.send(this.sent, this.model.media);
+    this.render();
+  }
+
+  private async devicesChanged(): Promise<void> {
+    await this.listDevices();
+    await this.sources.retry();
+  }
+
+  private async listDevices(): Promise<void> {
+    const found = await navigator.mediaDevices.enumerateDevices().catch(() => []);
+    this.model.setDevices({
+      cameras: choices('camera', found),
+      microphones: choices('microphone', found),
+      speakers: choices('speaker', SPEAKERS_CAN_BE_CHOSEN ? found : []),
+    });
+    this.render();
+  }
+
+  private reportLevels(): void {
+    const data = [{ tile: OWN, level: this.levels.read(OWN, this.microphone) }];
+    for (const [tile, said] of this.call?.levels() ?? []) {
+      const level = said ?? this.levels.read(tile, this.voicesHeard.get(tile) ?? null);
+      data.push({ tile, level });
+    }
+    this.events({ type: 'levels', data });
+  }
+
+  private keep(settings: Settings): void {
+    this.settings = settings;
+    if (!keepSettings(settings)) this.notice('not_kept', 'the browser keeps nothing');
+  }
+
+  private notice(code: string, message: string): void {
+    this.events({ type: 'notice', data: { code, message } });
+  }
+
+  private render(): void {
+    this.events({ type: 'view', data: this.model.view });
+  }
+}
+
+function refuse(code: string, message: string): Promise<never> {
+  return Promise.reject({ code, message } satisfies FailureView);
+}

@@ -1,0 +1,157 @@
+// One visit to a room, carried out: the session with its socket, and a link to each person there.
+
+import type { Settings } from '../../bindings';
+import { Driver, type Other } from './driver';
+import { usableIceServers } from './core/ice';
+import type { Epoch, IceServer, MediaState, PeerId } from './core/messages';
+import type { SessionEvent } from './core/output';
+import { sending } from './core/sending';
+import { Session, type Input, type SessionConfig } from './core/session';
+import { PeerLink, type Tracks } from './peer_link';
+
+export interface CallListener {
+  event(event: SessionEvent): void;
+  /** The voice and the picture of somebody, or none any more. */
+  tracks(peer: PeerId, tracks: Tracks): void;
+}
+
+type Network = Pick<Settings, 'ice_servers' | 'relay_only'>;
+
+interface OpenLink {
+  epoch: Epoch;
+  link: PeerLink;
+}
+
+const NOTHING: Tracks = { audio: null, video: null };
+
+export class Call {
+  private readonly driver: Driver<Input>;
+  private readonly links = new Map<PeerId, OpenLink>();
+  private readonly present = new Set<PeerId>();
+  /** How high each person shows the own picture; it holds for new links too, until said anew. */
+  private readonly shows = new Map<PeerId, number>();
+  /** How high each person's picture is shown here. */
+  private readonly views = new Map<PeerId, number>();
+  private readonly stream = new MediaStream();
+
+  constructor(
+    config: SessionConfig,
+    address: string,
+    private readonly network: Network,
+    private tracks: Tracks,
+    private readonly listener: CallListener,
+  ) {
+    const session = new Session(config, performance.now());
+    this.driver = new Driver<Input>(
+      session,
+      address,
+      (output) => this.carryOut(output),
+      () => {},
+    );
+  }
+
+  leave(): void {
+    this.driver.tell({ type: 'leave' });
+  }
+
+  networkChanged(): void {
+    this.driver.tell({ type: 'network_changed' });
+  }
+
+  /** What is sent from now on, and what the others are told of it. */
+  send(tracks: Tracks, media: MediaState): void {
+    this.driver.tell({ type: 'media', media });
+    if (tracks.audio === this.tracks.audio && tracks.video === this.tracks.video) return;
+    this.tracks = tracks;
+    for (const { link } of this.links.values()) link.setTracks(tracks);
+    this.adapt();
+  }
+
+  /** Somebody's picture is shown so high, pixels. */
+  view(peer: PeerId, height: number): void {
+    this.views.set(peer, height);
+    this.links.get(peer)?.link.say({ type: 'view', height });
+  }
+
+  /** How loud each person is who is connected; `null` where the browser does not say. */
+  *levels(): Generator<[PeerId, number | null]> {
+    for (const [peer, { link }] of this.links) yield [peer, link.level()];
+  }
+
+  private carryOut(output: Other): void {
+    switch (output.type) {
+      case 'open_link':
+        return this.open(output.peer, output.epoch, output.offerer, output.iceServers);
+      case 'link':
+        return this.link(output.peer, output.epoch)?.act(output.action);
+      case 'close_link':
+        return this.close(output.peer, output.epoch);
+      case 'event':
+        return this.event(output.event);
+    }
+  }
+
+  private event(event: SessionEvent): void {
+    if (event.type === 'peer_joined') {
+      this.present.add(event.peer.id);
+      this.adapt();
+    } else if (event.type === 'peer_left') {
+      const { id } = event.peer;
+      this.present.delete(id);
+      this.shows.delete(id);
+      this.views.delete(id);
+      this.adapt();
+    }
+    this.listener.event(event);
+  }
+
+  private open(peer: PeerId, epoch: Epoch, offerer: boolean, theirs: IceServer[]): void {
+    const configuration: RTCConfiguration = {
+      iceServers: usableIceServers(this.network.ice_servers, theirs),
+      iceTransportPolicy: this.network.relay_only ? 'relay' : 'all',
+      bundlePolicy: 'max-bundle',
+    };
+    // Of a link that is closed, the session wants to hear nothing.
+    const isOpen = () => this.links.get(peer)?.epoch === epoch;
+    try {
+      const link = new PeerLink(configuration, offerer, this.tracks, this.stream, {
+        event: (event) => this.driver.tell({ type: 'link', peer, epoch, event }),
+        said: ({ height }) => {
+          if (!isOpen()) return;
+          this.shows.set(peer, height);
+          this.adapt();
+        },
+        open: () => {
+          const height = this.views.get(peer);
+          if (isOpen() && height !== undefined) link.say({ type: 'view', height });
+        },
+        tracks: (tracks) => this.listener.tracks(peer, tracks),
+      });
+      this.links.set(peer, { epoch, link });
+      this.adapt();
+    } catch {
+      this.driver.tell({ type: 'link', peer, epoch, event: { type: 'broken' } });
+    }
+  }
+
+  private close(peer: PeerId, epoch: Epoch): void {
+    const link = this.link(peer, epoch);
+    if (!link) return;
+    this.links.delete(peer);
+    link.close();
+    this.listener.tracks(peer, NOTHING);
+  }
+
+  private link(peer: PeerId, epoch: Epoch): PeerLink | undefined {
+    const open = this.links.get(peer);
+    return open?.epoch === epoch ? open.link : undefined;
+  }
+
+  /** Everybody gets of the picture what they show, as far as a browser can encode it for all. */
+  private adapt(): void {
+    const source = this.tracks.video?.getSettings().height ?? 0;
+    for (const [peer, { link }] of this.links) {
+      link.setSending(sending(this.shows.get(peer) ?? null, this.present.size, source));
+    }
+  }
+}

@@ -1,0 +1,32 @@
+// Every limit of the wire, as `docs/protocol.md` gives them. Times are milliseconds.
+
+export const PROTOCOL_VERSION = 1;
+/** People in a room. */
+export const ROOM_CAPACITY = 4;
+/** Bytes of one signalling message. */
+export const MAX_MESSAGE_BYTES = 64 * 1024;
+/** Bytes of an SDP description; SDP is ASCII, so characters are bytes. */
+export const MAX_SDP_BYTES = 32 * 1024;
+/** Media sections of a description: voice, camera, screen, data. */
+export const MAX_SDP_SECTIONS = 4;
+/** Bytes of each text in a candidate. */
+export const MAX_CANDIDATE_BYTES = 1024;
+/** Characters (Unicode scalar values) of a display name. */
+export const MAX_NAME_CHARS = 64;
+/** Bytes of a join link. */
+export const MAX_LINK_BYTES = 512;
+export const PING_INTERVAL = 2_000;
+/** A server from which nothing has come for so long is lost. */
+export const SILENCE_LIMIT = 5_000;
+/** Bytes of one message on the data channel. */
+export const MAX_PEER_MESSAGE_BYTES = 1024;
+/** What a `view` can say, pixels: 16 bits. */
+export const MAX_VIEW = 65_535;
+/** STUN and TURN servers taken from the server; each costs every link sockets and time. */
+export const MAX_ICE_SERVERS = 8;
+/** Addresses of one of them. */
+export const MAX_ICE_URLS = 8;
+/** Epochs and nonces are 32 bits. */
+export const MAX_U32 = 0xffff_ffff;
+/** Characters kept of a server's explanation, which is shown to people. */
+export const MAX_EXPLANATION = 300;

@@ -1,0 +1,216 @@
+// The signalling messages (docs/protocol.md): one JSON object in one WebSocket text message.
+//
+// What comes from the server is read field by field: what is missing, malformed or too large makes
+// the message unreadable, and an unreadable message costs nothing but itself.
+
+import { clippedName } from './name';
+import {
+  MAX_CANDIDATE_BYTES,
+  MAX_EXPLANATION,
+  MAX_ICE_SERVERS,
+  MAX_ICE_URLS,
+  MAX_MESSAGE_BYTES,
+  MAX_SDP_BYTES,
+  MAX_U32,
+} from './limits';
+
+/** 16 lower-case hexadecimal digits; their order as text is their order as numbers. */
+export type PeerId = string;
+/** The number of the connection of a pair, counted by the side that offers, from 1. */
+export type Epoch = number;
+
+/** What somebody sends and withholds. */
+export interface MediaState {
+  muted: boolean;
+  camera_off: boolean;
+}
+
+export interface PeerInfo {
+  id: PeerId;
+  /** A stranger's text. */
+  name: string;
+  media: MediaState;
+}
+
+export interface IceServer {
+  urls: string[];
+  username?: string;
+  credential?: string;
+}
+
+export type DescriptionKind = 'offer' | 'answer';
+
+/** As in `RTCIceCandidateInit`; an empty `candidate` ends them. */
+export interface Candidate {
+  candidate: string;
+  sdpMid?: string;
+  sdpMLineIndex?: number;
+  usernameFragment?: string;
+}
+
+/** What one participant says to another through the server. */
+export type Relayed =
+  | { type: 'description'; epoch: Epoch; kind: DescriptionKind; sdp: string }
+  | { type: 'candidate'; epoch: Epoch; candidate: Candidate }
+  | { type: 'negotiate'; epoch: Epoch; renew: boolean };
+
+export type ClientMessage =
+  | { type: 'hello'; version: number; client: string }
+  | { type: 'watch'; room: string }
+  | { type: 'join'; room: string; key: string; name: string; media: MediaState }
+  | { type: 'media'; media: MediaState }
+  | { type: 'ping'; nonce: number }
+  | { type: 'leave' }
+  | (Relayed & { to: PeerId });
+
+export type ServerMessage =
+  | { type: 'hello' }
+  | { type: 'roster'; peers: PeerInfo[] }
+  | { type: 'welcome'; you: PeerId; peers: PeerInfo[]; ice_servers: IceServer[] }
+  | { type: 'peer_joined'; peer: PeerInfo }
+  | { type: 'peer_left'; peer: PeerId; reason: 'left' | 'lost' }
+  | { type: 'peer_media'; peer: PeerId; media: MediaState }
+  | { type: 'pong' }
+  | { type: 'error'; code: string; message: string }
+  | (Relayed & { from: PeerId });
+
+/** People listed by one message; more than these nobody believes anyway. */
+const MAX_LISTED = 32;
+
+type Fields = Record<string, unknown>;
+
+class Unreadable extends Error {}
+
+/** `null` for what is no message of this protocol. */
+export function readServerMessage(text: string): ServerMessage | null {
+  if (text.length > MAX_MESSAGE_BYTES) return null;
+  try {
+    return serverMessage(fields(JSON.parse(text)));
+  } catch {
+    return null;
+  }
+}
+
+function serverMessage(it: Fields): ServerMessage {
+  switch (it['type']) {
+    case 'hello':
+      return { type: 'hello' };
+    case 'pong':
+      return { type: 'pong' };
+    case 'roster':
+      return { type: 'roster', peers: peers(it['peers']) };
+    case 'welcome':
+      return {
+        type: 'welcome',
+        you: peerId(it['you']),
+        peers: peers(it['peers']),
+        ice_servers: list(it['ice_servers'], MAX_ICE_SERVERS).map(iceServer),
+      };
+    case 'peer_joined':
+      return { type: 'peer_joined', peer: peerInfo(it['peer']) };
+    case 'peer_left': {
+      const reason = oneOf(it['reason'], ['left', 'lost']);
+      return { type: 'peer_left', peer: peerId(it['peer']), reason };
+    }
+    case 'peer_media':
+      return { type: 'peer_media', peer: peerId(it['peer']), media: media(it['media']) };
+    case 'error':
+      return {
+        type: 'error',
+        code: text(it['code'], 64),
+        message: text(it['message'], MAX_MESSAGE_BYTES).slice(0, MAX_EXPLANATION),
+      };
+    default:
+      return { ...relayed(it), from: peerId(it['from']) };
+  }
+}
+
+function relayed(it: Fields): Relayed {
+  const epoch = u32(it['epoch']);
+  switch (it['type']) {
+    case 'description': {
+      const kind = oneOf(it['kind'], ['offer', 'answer']);
+      return { type: 'description', epoch, kind, sdp: text(it['sdp'], MAX_SDP_BYTES) };
+    }
+    case 'candidate':
+      return { type: 'candidate', epoch, candidate: candidate(fields(it['candidate'])) };
+    case 'negotiate':
+      return { type: 'negotiate', epoch, renew: flag(it['renew']) };
+    default:
+      throw new Unreadable();
+  }
+}
+
+function candidate(it: Fields): Candidate {
+  const read: Candidate = { candidate: text(it['candidate'], MAX_CANDIDATE_BYTES) };
+  const [mid, index, fragment] = [it['sdpMid'], it['sdpMLineIndex'], it['usernameFragment']];
+  if (mid != null) read.sdpMid = text(mid, MAX_CANDIDATE_BYTES);
+  if (index != null) read.sdpMLineIndex = u32(index);
+  if (fragment != null) read.usernameFragment = text(fragment, MAX_CANDIDATE_BYTES);
+  return read;
+}
+
+function iceServer(value: unknown): IceServer {
+  const it = fields(value);
+  const urls = list(it['urls'], MAX_ICE_URLS).map((url) => text(url, MAX_CANDIDATE_BYTES));
+  const read: IceServer = { urls };
+  const { username, credential } = it;
+  if (username != null) read.username = text(username, MAX_CANDIDATE_BYTES);
+  if (credential != null) read.credential = text(credential, MAX_CANDIDATE_BYTES);
+  return read;
+}
+
+function peers(value: unknown): PeerInfo[] {
+  return list(value, MAX_LISTED).map(peerInfo);
+}
+
+function peerInfo(value: unknown): PeerInfo {
+  const it = fields(value);
+  const name = clippedName(text(it['name'], MAX_MESSAGE_BYTES));
+  return { id: peerId(it['id']), name, media: media(it['media']) };
+}
+
+function media(value: unknown): MediaState {
+  const it = fields(value);
+  return { muted: flag(it['muted']), camera_off: flag(it['camera_off']) };
+}
+
+function peerId(value: unknown): PeerId {
+  const id = text(value, 16);
+  if (!/^[0-9a-f]{16}$/.test(id)) throw new Unreadable();
+  return id;
+}
+
+function fields(value: unknown): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Unreadable();
+  return value as Fields;
+}
+
+/** The first `most` of a list. */
+function list(value: unknown, most: number): unknown[] {
+  if (!Array.isArray(value)) throw new Unreadable();
+  return value.slice(0, most);
+}
+
+function text(value: unknown, longest: number): string {
+  if (typeof value !== 'string' || value.length > longest) throw new Unreadable();
+  return value;
+}
+
+function flag(value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new Unreadable();
+  return value;
+}
+
+function u32(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > MAX_U32) {
+    throw new Unreadable();
+  }
+  return value;
+}
+
+function oneOf<const T extends string>(value: unknown, allowed: readonly T[]): T {
+  const found = allowed.find((it) => it === value);
+  if (found === undefined) throw new Unreadable();
+  return found;
+}

@@ -1,0 +1,154 @@
+// The page's picture of the call, kept true by what the session says. The same rules as the
+// desktop shell's model. Pure: no I/O, no clock.
+
+import type { AppView, DeviceState, DevicesView, FailureView, PeerView } from '../../../bindings';
+import type { DeviceKind } from '../../engine';
+import { authority, webLink, type JoinLink } from './link';
+import type { MediaState, PeerId, PeerInfo } from './messages';
+import type { SessionEnd, SessionEvent } from './output';
+import type { Roster } from './watch';
+
+export class Model {
+  view: AppView = {
+    phase: { at: 'home' },
+    room: null,
+    me: {
+      muted: false,
+      camera_off: false,
+      camera: { is: 'none' },
+      microphone: { is: 'none' },
+      speaker: { is: 'none' },
+      busy: false,
+    },
+    devices: { cameras: [], microphones: [], speakers: [] },
+  };
+
+  get isInCall(): boolean {
+    return this.view.phase.at === 'joining' || this.view.phase.at === 'in_call';
+  }
+
+  /** In front of a room. */
+  enterGreenRoom(link: JoinLink): void {
+    const room = {
+      link: webLink(link),
+      server: authority(link.server),
+      server_is_here: false,
+      waiting: null,
+      peers: [],
+    };
+    this.view = { ...this.view, phase: { at: 'green_room' }, room };
+  }
+
+  /** False where there is no room to join. */
+  startJoining(): boolean {
+    if (this.view.phase.at !== 'green_room') return false;
+    this.view = { ...this.view, phase: { at: 'joining' } };
+    return true;
+  }
+
+  goHome(): void {
+    this.view = { ...this.view, phase: { at: 'home' }, room: null };
+  }
+
+  setOwn({ muted, camera_off }: MediaState): void {
+    this.view = { ...this.view, me: { ...this.view.me, muted, camera_off } };
+  }
+
+  setDevice(kind: DeviceKind, state: DeviceState): void {
+    this.view = { ...this.view, me: { ...this.view.me, [kind]: state } };
+  }
+
+  setDevices(devices: DevicesView): void {
+    this.view = { ...this.view, devices };
+  }
+
+  setWaiting(waiting: Roster): void {
+    this.changeRoom({ waiting });
+  }
+
+  /** What others see of this side: a missing device withholds as much as a switch does. */
+  get media(): MediaState {
+    const { muted, camera_off, camera, microphone } = this.view.me;
+    return {
+      muted: muted || microphone.is !== 'running',
+      camera_off: camera_off || camera.is !== 'running',
+    };
+  }
+
+  /** Returns a refusal that the person is to be told in passing. */
+  apply(event: SessionEvent): FailureView | null {
+    switch (event.type) {
+      case 'joined':
+        if (this.view.phase.at !== 'joining') break;
+        this.view = { ...this.view, phase: { at: 'in_call', signalling_online: true } };
+        this.changeRoom({ peers: event.present.map(newPeer) });
+        break;
+      case 'signalling':
+        if (this.view.phase.at !== 'in_call') break;
+        this.view = { ...this.view, phase: { at: 'in_call', signalling_online: event.online } };
+        break;
+      case 'peer_joined':
+        this.addPeer(event.peer);
+        break;
+      case 'peer_left':
+        this.changeRoom({ peers: this.peers.filter((peer) => peer.id !== event.peer.id) });
+        break;
+      case 'peer_media':
+        this.changePeer(event.peer, event.media);
+        break;
+      case 'peer_connection':
+        this.changePeer(event.peer, { connection: event.connection });
+        break;
+      case 'error':
+        return { code: event.code, message: event.message };
+      case 'ended':
+        this.end(event.end);
+    }
+    return null;
+  }
+
+  private end(end: SessionEnd): void {
+    // A person who went home before the end is at home.
+    if (!this.isInCall) return;
+    this.view = { ...this.view, phase: { at: 'left', failure: failureOfEnd(end) } };
+    this.changeRoom({ peers: [], waiting: null });
+  }
+
+  private get peers(): PeerView[] {
+    return this.view.room?.peers ?? [];
+  }
+
+  private addPeer(info: PeerInfo): void {
+    const known = this.peers.find((peer) => peer.id === info.id);
+    if (!known) this.changeRoom({ peers: [...this.peers, newPeer(info)] });
+    // What is known of the connection stays true.
+    else this.changePeer(info.id, { ...newPeer(info), connection: known.connection });
+  }
+
+  private changePeer(id: PeerId, part: Partial<PeerView>): void {
+    this.changeRoom({
+      peers: this.peers.map((peer) => (peer.id === id ? { ...peer, ...part } : peer)),
+    });
+  }
+
+  private changeRoom(part: Partial<NonNullable<AppView['room']>>): void {
+    const { room } = this.view;
+    if (room) this.view = { ...this.view, room: { ...room, ...part } };
+  }
+}
+
+function newPeer({ id, name, media }: PeerInfo): PeerView {
+  const { muted, camera_off } = media;
+  return { id, name, muted, camera_off, connection: 'connecting' };
+}
+
+function failureOfEnd(end: SessionEnd): FailureView | null {
+  switch (end.reason) {
+    case 'left':
+      return null;
+    case 'refused':
+      return { code: end.code, message: end.message };
+    case 'unreachable':
+      return { code: 'server_unreachable', message: 'the server cannot be reached' };
+  }
+}

@@ -1,0 +1,266 @@
+// One visit to a room: the connection to the signalling server, who is there, and one negotiator
+// for each of them. The same rules as `quartet_core::Session`.
+//
+// The media does not depend on signalling: when the server is gone, links stay as they are, and
+// everything that needed it is done when it is back. Pure: `now` (milliseconds) and inputs in,
+// outputs and the next timeout out. Left out: sockets, JSON, links.
+
+import { ROOM_CAPACITY } from './limits';
+import type { Epoch, MediaState, PeerId, PeerInfo, ServerMessage } from './messages';
+import type { Reach } from './negotiator';
+import { earliest, Outbox, type LinkEvent, type Output, type SessionEnd } from './output';
+import { Peer, sameMedia } from './peer';
+import { JOIN_LIMIT, Signalling, type Fate } from './signalling';
+
+/**
+ * People known at once: a full room, and as many who are still connected though a restarted server
+ * does not list them. A server that names more is not believed.
+ */
+export const MAX_PEERS = 2 * ROOM_CAPACITY;
+/** The person is not told the same again within this time. */
+const ERROR_INTERVAL = 30_000;
+
+export interface SessionConfig {
+  room: string;
+  /** Made for this visit from a cryptographic random source. */
+  key: string;
+  /** The participant that the key proves to be. */
+  own: PeerId;
+  name: string;
+  media: MediaState;
+}
+
+export type Input =
+  /** The person leaves. Ends the session at once. */
+  | { type: 'leave' }
+  /** The person: what is sent and withheld has changed. */
+  | { type: 'media'; media: MediaState }
+  /** The machine: its addresses may have changed. */
+  | { type: 'network_changed' }
+  | { type: 'socket_opened' }
+  | { type: 'socket_message'; message: ServerMessage }
+  /** It could not be opened, or ended without having been told to. */
+  | { type: 'socket_closed' }
+  | { type: 'link'; peer: PeerId; epoch: Epoch; event: LinkEvent };
+
+export class Session {
+  private readonly out = new Outbox();
+  private readonly signalling: Signalling;
+  private readonly peers = new Map<PeerId, Peer>();
+  /** What the person was told last. */
+  private toldOnline = true;
+  /** What is sent and withheld, and what the server was told of it last. */
+  private media: MediaState;
+  private toldMedia: MediaState;
+  private toldError: { code: string; at: number } | null = null;
+  private ended = false;
+
+  /** A visit that begins now: the first output asks for a socket. */
+  constructor(
+    private readonly config: SessionConfig,
+    now: number,
+  ) {
+    this.media = config.media;
+    this.toldMedia = config.media;
+    this.signalling = new Signalling(now, config.own, now + JOIN_LIMIT, this.out);
+  }
+
+  /** Takes what has happened. After `ended` nothing matters any more. */
+  handle(now: number, input: Input): void {
+    if (this.ended) return;
+    switch (input.type) {
+      case 'leave':
+        this.leave();
+        break;
+      case 'media':
+        this.media = input.media;
+        this.tellMedia();
+        break;
+      case 'network_changed':
+        this.signalling.networkChanged(now);
+        for (const peer of this.peers.values()) peer.negotiator.networkChanged(now);
+        break;
+      case 'socket_opened': {
+        const { room, key, name } = this.config;
+        this.toldMedia = this.media;
+        this.signalling.opened(now, { type: 'join', room, key, name, media: this.media });
+        break;
+      }
+      case 'socket_message':
+        this.signalling.heard(now);
+        this.message(now, input.message);
+        break;
+      case 'socket_closed':
+        this.follow(this.signalling.closed(now));
+        break;
+      case 'link':
+        this.peers.get(input.peer)?.negotiator.linkEvent(now, input.epoch, input.event);
+    }
+    this.settle(now);
+  }
+
+  /** The next thing to do. */
+  poll(): Output | undefined {
+    return this.out.poll();
+  }
+
+  /** When `handleTimeout` is due; never after the end. */
+  pollTimeout(): number | null {
+    if (this.ended) return null;
+    const peers = [...this.peers.values()].map((peer) => peer.pollTimeout());
+    return earliest(this.signalling.pollTimeout(), ...peers);
+  }
+
+  /** Does what is due; too early a call does nothing. */
+  handleTimeout(now: number): void {
+    if (this.ended) return;
+    this.follow(this.signalling.handleTimeout(now));
+    for (const peer of this.peers.values()) peer.negotiator.handleTimeout(now);
+    this.settle(now);
+  }
+
+  private message(now: number, message: ServerMessage): void {
+    if (message.type === 'error') return this.refused(now, message.code, message.message);
+    if (this.signalling.isJoining) {
+      if (message.type === 'welcome') this.welcome(now, message);
+      return;
+    }
+    if (!this.signalling.isOnline) return;
+    switch (message.type) {
+      case 'peer_joined':
+        return this.peerJoined(now, message.peer, 'first');
+      case 'peer_left':
+        return this.peerLeft(now, message.peer, message.reason);
+      case 'peer_media':
+        return this.peers.get(message.peer)?.setMedia(message.media);
+      case 'description': {
+        const { from, epoch, kind, sdp } = message;
+        return this.peers.get(from)?.negotiator.description(now, epoch, kind, sdp);
+      }
+      case 'candidate':
+        return this.peers.get(message.from)?.negotiator.candidate(message.epoch, message.candidate);
+      case 'negotiate': {
+        const { from, epoch, renew } = message;
+        return this.peers.get(from)?.negotiator.negotiate(now, epoch, renew);
+      }
+    }
+  }
+
+  private welcome(now: number, welcome: ServerMessage & { type: 'welcome' }): void {
+    if (welcome.you !== this.config.own) {
+      // Who offers depends on the ids: with the wrong one no pair would ever connect.
+      const message = 'the server mistook this participant for another';
+      return this.refused(now, 'bad_message', message);
+    }
+    const again = this.signalling.hasJoinedBefore;
+    this.signalling.welcomed(now);
+    this.out.iceServers = welcome.ice_servers;
+    const present = this.believable(welcome.peers);
+    if (!again) this.out.event({ type: 'joined', you: welcome.you, present });
+    this.tellOnline(true);
+    this.tellMedia();
+    for (const [id, peer] of this.peers) {
+      if (!present.some((listed) => listed.id === id)) peer.notListed(now);
+    }
+    for (const info of present) this.peerJoined(now, info, again ? 'again' : 'first');
+  }
+
+  /** The others whom the server lists: each once, and no more than fit. */
+  private believable(listed: PeerInfo[]): PeerInfo[] {
+    const others = listed.filter(
+      ({ id }, index) => id !== this.config.own && listed.findIndex((it) => it.id === id) === index,
+    );
+    return others.slice(0, MAX_PEERS);
+  }
+
+  private peerJoined(now: number, info: PeerInfo, reach: Reach): void {
+    if (info.id === this.config.own) return;
+    const known = this.peers.get(info.id);
+    if (known) {
+      known.isBack(info);
+      known.negotiator.reached(now, 'again');
+    } else if (this.peers.size < MAX_PEERS) {
+      this.out.event({ type: 'peer_joined', peer: info });
+      const peer = new Peer(this.config.own, info, this.out);
+      this.peers.set(info.id, peer);
+      peer.negotiator.reached(now, reach);
+    }
+  }
+
+  private peerLeft(now: number, id: PeerId, reason: 'left' | 'lost'): void {
+    const peer = this.peers.get(id);
+    // Lost by the server; the link may be alive.
+    if (reason === 'lost') return peer?.lost(now);
+    this.peers.delete(id);
+    peer?.leave();
+  }
+
+  /** The server says no. */
+  private refused(now: number, code: string, message: string): void {
+    switch (code) {
+      case 'replaced':
+        return this.end({ reason: 'refused', code, message });
+      // The addressee has just left, or is not back yet: its negotiator copes.
+      case 'unknown_peer':
+        return;
+      case 'shutting_down':
+        return this.follow(this.signalling.abandon(now));
+    }
+    if (this.signalling.isJoining && code !== 'rate_limited') {
+      if (!this.signalling.hasJoinedBefore) return this.end({ reason: 'refused', code, message });
+      // The media goes on, and the reason may pass: a place becomes free, say.
+      this.follow(this.signalling.abandon(now));
+    } else if (code === 'not_joined') {
+      // The server has lost this participant: come back.
+      this.follow(this.signalling.abandon(now));
+    }
+    const told = this.toldError;
+    if (told?.code === code && now < told.at + ERROR_INTERVAL) return;
+    this.toldError = { code, at: now };
+    this.out.event({ type: 'error', code, message });
+  }
+
+  private follow(fate: Fate): void {
+    if (fate === 'unreachable') {
+      this.end({ reason: 'unreachable' });
+    } else if (fate === 'lost') {
+      this.tellOnline(false);
+      for (const peer of this.peers.values()) peer.unheard();
+    }
+  }
+
+  private leave(): void {
+    if (this.signalling.isOnline) this.out.send({ type: 'leave' });
+    this.end({ reason: 'left' });
+  }
+
+  private end(end: SessionEnd): void {
+    for (const peer of this.peers.values()) peer.negotiator.close();
+    this.peers.clear();
+    this.signalling.end();
+    this.out.event({ type: 'ended', end });
+    this.ended = true;
+  }
+
+  /** Draws the conclusions: who is gone, and what there is to tell. */
+  private settle(now: number): void {
+    for (const [id, peer] of this.peers) {
+      peer.settle(now);
+      if (!peer.isGone(now)) continue;
+      this.peers.delete(id);
+      peer.leave();
+    }
+  }
+
+  private tellOnline(online: boolean): void {
+    if (online === this.toldOnline) return;
+    this.toldOnline = online;
+    this.out.event({ type: 'signalling', online });
+  }
+
+  private tellMedia(): void {
+    if (!this.signalling.isOnline || sameMedia(this.media, this.toldMedia)) return;
+    this.toldMedia = this.media;
+    this.out.send({ type: 'media', media: this.media });
+  }
+}

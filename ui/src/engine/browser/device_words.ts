@@ -1,0 +1,57 @@
+// Devices in the page's terms: their ids in the settings, and what is said of their failures.
+
+import type { DeviceState, DeviceView } from '../../bindings';
+import type { DeviceKind } from '../engine';
+
+const DEFAULT = { camera: 'camera', microphone: 'mic', speaker: 'speaker' } as const;
+const INPUT = { camera: 'videoinput', microphone: 'audioinput', speaker: 'audiooutput' } as const;
+/** Chromium lists the system's choices again under these. */
+const ALIASES = ['default', 'communications'];
+/** No machine has so many; a list of the page is read by people. */
+const MAX_DEVICES = 32;
+
+/** The browser's id of `camera:ID`, `mic:ID`, `speaker:ID`; `null` for the system's own choice. */
+export function idOf(setting: string): string | null {
+  const colon = setting.indexOf(':');
+  return colon < 0 ? null : setting.slice(colon + 1);
+}
+
+/** What can be chosen of a kind: the system's choice, each device that is known, none. */
+export function choices(kind: DeviceKind, found: readonly MediaDeviceInfo[]): DeviceView[] {
+  const prefix = DEFAULT[kind];
+  const named = found.filter(
+    ({ kind: is, deviceId, label }) =>
+      // Before the person has allowed the page anything, devices have neither ids nor names.
+      is === INPUT[kind] && deviceId && label && !ALIASES.includes(deviceId),
+  );
+  return [
+    { id: prefix, label: 'Default' },
+    ...named
+      .slice(0, MAX_DEVICES)
+      .map(({ deviceId, label }) => ({ id: `${prefix}:${deviceId}`, label })),
+    { id: 'none', label: 'None' },
+  ];
+}
+
+/** What went wrong with a device (Media Capture and Streams, §10.2), in the page's words. */
+export function deviceFailure(error: unknown): DeviceState & { is: 'failed' } {
+  const { name, message } = error instanceof Error ? error : { name: '', message: String(error) };
+  return { is: 'failed', code: codeOf(name, message), message };
+}
+
+function codeOf(name: string, message: string): string {
+  switch (name) {
+    case 'NotAllowedError':
+    case 'SecurityError':
+      // Chromium says whose refusal it is.
+      return /system/i.test(message) ? 'denied' : 'blocked';
+    case 'NotFoundError':
+    case 'OverconstrainedError':
+      return 'missing';
+    case 'NotReadableError':
+    case 'AbortError':
+      return 'busy';
+    default:
+      return 'failed';
+  }
+}
