@@ -23,8 +23,7 @@ const COMMANDS: &[&str] = &[
 ];
 
 /// So that the Rust tests need no npm; `cargo xtask` always builds the real page first.
-const STAND_IN: &str = "<!doctype html><title>Quartet</title>\
-    <p>The page was not built: start Quartet with <code>cargo xtask run</code>.</p>";
+const STAND_IN: &str = include_str!("../ui/stand-in.html");
 
 fn main() {
     println!("cargo::rerun-if-changed=ui/dist");

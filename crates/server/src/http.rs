@@ -9,7 +9,7 @@ use axum::{
 };
 use quartet_proto::limits::MAX_MESSAGE_BYTES;
 
-use crate::{server::Door, socket};
+use crate::{page, server::Door, socket};
 
 /// Bytes of a message that are still read. What is a little too large is read whole and thrown
 /// away, so that the connection can be closed in an orderly way; of more, only the header is read.
@@ -31,6 +31,7 @@ pub(crate) fn routes(door: Door) -> Router {
             get(async || asset("text/javascript; charset=utf-8", include_str!("page/j.js"))),
         )
         .route("/j.css", get(async || asset("text/css; charset=utf-8", include_str!("page/j.css"))))
+        .merge(page::routes())
         .route("/ws", any(upgrade))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .with_state(door)

@@ -6,6 +6,7 @@
 mod http;
 mod hub;
 mod outbox;
+mod page;
 mod server;
 mod socket;
 mod token_bucket;

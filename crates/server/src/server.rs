@@ -14,7 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use quartet_proto::IceServer;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
@@ -32,9 +35,12 @@ use crate::{
 /// HTTP connections that are served at once; the next ones wait in the listener's queue. Together with
 /// [`crate::MAX_CONNECTIONS`] below the usual limit of 1024 descriptors.
 const MAX_HTTP_CONNECTIONS: usize = 100;
-/// From accepting a connection to its end, or to its being a WebSocket. A page and what belongs to
-/// it are a few KiB; whoever takes longer, or only stays, holds a place that others wait for.
-const HTTP_DEADLINE: Duration = Duration::from_secs(5);
+/// For the head of a request, and for the pause before it: whoever only stays, or says what it wants
+/// byte by byte, holds a place that others wait for.
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// From accepting a connection to its end, or to its being a WebSocket. The page and what belongs to
+/// it are some 60 KiB: a line of 20 kbit/s brings them in that time, and a slower one holds no call.
+const HTTP_DEADLINE: Duration = Duration::from_secs(30);
 /// Connections that the system may keep waiting for us.
 const BACKLOG: u32 = 256;
 /// Bytes that the system may hold for a client that does not read. Enough for a round trip of
@@ -215,6 +221,8 @@ async fn serve_http(stream: TcpStream, routes: axum::Router, leaving: Cancellati
         return; // gone already
     }
     let request = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_DEADLINE)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
         .with_upgrades();
     let mut request = std::pin::pin!(request);

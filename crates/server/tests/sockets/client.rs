@@ -156,22 +156,35 @@ pub(crate) struct HttpAnswer {
     pub(crate) status: u16,
     /// Names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
+    /// As text, which a compressed one is not.
     pub(crate) body: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 pub(crate) async fn http(address: SocketAddr, method: &str, path: &str) -> HttpAnswer {
+    http_with(address, method, path, "").await
+}
+
+/// With further lines of the head, each with its end.
+pub(crate) async fn http_with(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    lines: &str,
+) -> HttpAnswer {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request =
-        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n{lines}Connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    let end = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
+    let (head, bytes) = (str::from_utf8(&answer[..end]).unwrap(), answer[end + 4..].to_vec());
     let mut lines = head.lines();
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let headers = lines
         .map(|line| line.split_once(": ").unwrap())
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
         .collect();
-    HttpAnswer { status, headers, body: body.to_owned() }
+    HttpAnswer { status, headers, body: String::from_utf8_lossy(&bytes).into_owned(), bytes }
 }
