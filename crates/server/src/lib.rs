@@ -1,7 +1,7 @@
 //! The signalling server: a pure hub and its WebSocket and HTTP shell.
 //!
 //! [`Hub`] has all the rules and no I/O; [`Server`] carries messages between it and sockets, and
-//! serves two pages. Messages, limits and the life of a connection: `docs/protocol.md`.
+//! serves the page that guests use. Messages, limits and the life of a connection: `docs/protocol.md`.
 
 mod http;
 mod hub;

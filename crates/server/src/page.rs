@@ -31,7 +31,10 @@ const MAX_HOST_BYTES: usize = 253 + ":65535".len();
 struct Built;
 
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new().route("/", get(index)).route("/assets/{*name}", get(asset))
+    Router::new()
+        .route("/", get(index))
+        .route("/j", get(index))
+        .route("/assets/{*name}", get(asset))
 }
 
 async fn index(request: HeaderMap) -> Response {
