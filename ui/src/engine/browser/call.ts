@@ -5,7 +5,7 @@ import { Driver, type Other } from './driver';
 import { usableIceServers } from './core/ice';
 import type { Epoch, IceServer, MediaState, PeerId } from './core/messages';
 import type { SessionEvent } from './core/output';
-import { sending } from './core/sending';
+import { GROWTH, sending, sendingAtAge } from './core/sending';
 import { Session, type Input, type SessionConfig } from './core/session';
 import { PeerLink, type Tracks } from './peer_link';
 
@@ -20,6 +20,8 @@ type Network = Pick<Settings, 'ice_servers' | 'relay_only'>;
 interface OpenLink {
   epoch: Epoch;
   link: PeerLink;
+  /** For the first time. */
+  connectedAt: number | null;
 }
 
 const NOTHING: Tracks = { audio: null, video: null };
@@ -115,7 +117,10 @@ export class Call {
     const isOpen = () => this.links.get(peer)?.epoch === epoch;
     try {
       const link = new PeerLink(configuration, offerer, this.tracks, this.stream, {
-        event: (event) => this.driver.tell({ type: 'link', peer, epoch, event }),
+        event: (event) => {
+          if (event.type === 'state' && event.state === 'connected') this.connected(peer, epoch);
+          this.driver.tell({ type: 'link', peer, epoch, event });
+        },
         said: ({ height }) => {
           if (!isOpen()) return;
           this.shows.set(peer, height);
@@ -127,7 +132,7 @@ export class Call {
         },
         tracks: (tracks) => this.listener.tracks(peer, tracks),
       });
-      this.links.set(peer, { epoch, link });
+      this.links.set(peer, { epoch, link, connectedAt: null });
       this.adapt();
     } catch {
       this.driver.tell({ type: 'link', peer, epoch, event: { type: 'broken' } });
@@ -142,6 +147,14 @@ export class Call {
     this.listener.tracks(peer, NOTHING);
   }
 
+  private connected(peer: PeerId, epoch: Epoch): void {
+    const open = this.links.get(peer);
+    if (open?.epoch !== epoch || open.connectedAt !== null) return;
+    open.connectedAt = performance.now();
+    // A little later, as timers may be early. Harmless after the end of the link.
+    for (const age of GROWTH) setTimeout(() => this.adapt(), age + 20);
+  }
+
   private link(peer: PeerId, epoch: Epoch): PeerLink | undefined {
     const open = this.links.get(peer);
     return open?.epoch === epoch ? open.link : undefined;
@@ -150,8 +163,11 @@ export class Call {
   /** Everybody gets of the picture what they show, as far as a browser can encode it for all. */
   private adapt(): void {
     const source = this.tracks.video?.getSettings().height ?? 0;
-    for (const [peer, { link }] of this.links) {
-      link.setSending(sending(this.shows.get(peer) ?? null, this.present.size, source));
+    const now = performance.now();
+    for (const [peer, { link, connectedAt }] of this.links) {
+      const later = sending(this.shows.get(peer) ?? null, this.present.size, source);
+      const age = connectedAt === null ? null : now - connectedAt;
+      link.setSending(sendingAtAge(later, source, age));
     }
   }
 }

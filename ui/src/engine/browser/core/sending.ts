@@ -22,6 +22,26 @@ const UNSAID_AMONG_SEVERAL = 360;
 const UNSAID = 720;
 
 /**
+ * A new connection begins with small pictures: browsers take a path to carry 300 kbit/s at first,
+ * and where a picture is too large for that, Chromium takes a quarter of a minute to come back to
+ * it. Ages in milliseconds since it was connected.
+ */
+const FIRST = [
+  { age: 1_000, height: 180 },
+  { age: 4_000, height: 360 },
+] as const;
+/** When a connection may have larger pictures. */
+export const GROWTH = FIRST.map(({ age }) => age);
+
+/** The same for a connection so old; `null` before it carries anything. */
+export function sendingAtAge(later: Sending, source: number, age: number | null): Sending {
+  const first = FIRST.find((it) => (age ?? 0) < it.age);
+  if (!first) return later;
+  const small = Math.max(later.scaleResolutionDownBy, source / first.height);
+  return { ...later, scaleResolutionDownBy: small };
+}
+
+/**
  * `shown` is how high the other side shows the picture, pixels, or `null` if it never said;
  * `others` how many people there are; `source` how high the camera's pictures are, 0 if unknown.
  */

@@ -1,0 +1,85 @@
+import { beforeEach, expect, it } from 'vitest';
+
+import { Model } from '../../src/engine/browser/core/model';
+import type { PeerInfo } from '../../src/engine/browser/core/messages';
+
+const link = { server: 'https://quartet.example', secret: 'AAECAwQFBgcICQoLDA0ODw' };
+const media = { muted: false, camera_off: false };
+const ann: PeerInfo = { id: '000000000000000a', name: 'Ann', media };
+const bob: PeerInfo = { id: '000000000000000b', name: 'Bob', media };
+
+let model: Model;
+
+beforeEach(() => {
+  model = new Model();
+  model.enterGreenRoom(link);
+});
+
+function join(): void {
+  model.startJoining();
+  model.apply({ type: 'joined', you: '0000000000000001', present: [ann] });
+}
+
+it('leads from the green room into the call, with those who are there', () => {
+  model.setWaiting(['Ann']);
+  expect(model.view.room).toMatchObject({ waiting: ['Ann'], server: 'quartet.example' });
+  join();
+  model.apply({ type: 'peer_joined', peer: ann });
+  model.apply({ type: 'peer_connection', peer: ann.id, connection: 'connected' });
+  model.apply({ type: 'peer_joined', peer: bob });
+  model.apply({ type: 'peer_media', peer: bob.id, media: { muted: true, camera_off: true } });
+  expect(model.view.phase).toEqual({ at: 'in_call', signalling_online: true });
+  expect(model.view.room?.peers).toEqual([
+    { id: ann.id, name: 'Ann', ...media, connection: 'connected' },
+    { id: bob.id, name: 'Bob', muted: true, camera_off: true, connection: 'connecting' },
+  ]);
+  model.apply({ type: 'peer_left', peer: ann });
+  expect(model.view.room?.peers.map(({ name }) => name)).toEqual(['Bob']);
+});
+
+it('knows of a connection more than a new list does', () => {
+  join();
+  model.apply({ type: 'peer_connection', peer: ann.id, connection: 'connected' });
+  model.apply({ type: 'peer_joined', peer: { ...ann, name: 'Anna' } });
+  expect(model.view.room?.peers).toMatchObject([{ name: 'Anna', connection: 'connected' }]);
+});
+
+it('says why a call is over, and keeps the room to go back to', () => {
+  model.startJoining();
+  const end = { reason: 'refused', code: 'room_full', message: 'full' } as const;
+  model.apply({ type: 'ended', end });
+  const failure = { code: 'room_full', message: 'full' };
+  expect(model.view.phase).toEqual({ at: 'left', failure });
+  expect(model.view.room).toMatchObject({ peers: [], waiting: null });
+});
+
+it('is at home for somebody who went home before the end', () => {
+  join();
+  model.goHome();
+  model.apply({ type: 'ended', end: { reason: 'left' } });
+  expect(model.view).toMatchObject({ phase: { at: 'home' }, room: null });
+});
+
+it('joins from the green room only', () => {
+  join();
+  expect(model.startJoining()).toBe(false);
+  model.goHome();
+  expect(model.startJoining()).toBe(false);
+});
+
+it('tells the others of a missing device as of one that is switched off', () => {
+  expect(model.media).toEqual({ muted: true, camera_off: true });
+  model.setDevice('camera', { is: 'running' });
+  model.setDevice('microphone', { is: 'running' });
+  expect(model.media).toEqual({ muted: false, camera_off: false });
+  model.setOwn({ muted: true, camera_off: false });
+  model.setDevice('camera', { is: 'failed', code: 'missing', message: '' });
+  expect(model.media).toEqual({ muted: true, camera_off: true });
+});
+
+it('hands on what the server refused in passing', () => {
+  join();
+  const error = { type: 'error', code: 'rate_limited', message: 'slow down' } as const;
+  expect(model.apply(error)).toEqual({ code: 'rate_limited', message: 'slow down' });
+  expect(model.view.phase.at).toBe('in_call');
+});
