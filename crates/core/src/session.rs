@@ -17,7 +17,8 @@ use std::{
 };
 
 use quartet_proto::{
-    ClientMessage, ErrorCode, IceServer, LeaveReason, MediaState, PeerId, PeerInfo, ServerMessage,
+    ClientMessage, ErrorCode, IceServer, LeaveReason, MediaState, PeerId, PeerInfo, RoomPolicy,
+    ServerMessage,
     limits::{MAX_NAME_CHARS, ROOM_CAPACITY},
 };
 
@@ -91,7 +92,8 @@ impl Session {
             Input::SocketOpened => {
                 let SessionConfig { room, key, name, media } = self.config.clone();
                 self.told_media = media;
-                let join = ClientMessage::Join { room, key, name, media };
+                let (policy, members) = (RoomPolicy::Open, None);
+                let join = ClientMessage::Join { room, key, name, media, policy, members };
                 self.signalling.opened(now, join, &mut self.out);
             }
             Input::SocketMessage(message) => {
@@ -144,7 +146,7 @@ impl Session {
             return self.refused(now, code, message);
         }
         if self.signalling.is_joining() {
-            if let ServerMessage::Welcome { you, peers, ice_servers } = message {
+            if let ServerMessage::Welcome { you, peers, ice_servers, .. } = message {
                 self.welcome(now, you, peers, ice_servers);
             }
             return;
@@ -154,7 +156,7 @@ impl Session {
         }
         match message {
             ServerMessage::PeerJoined { peer } => self.peer_joined(now, peer, Reach::First),
-            ServerMessage::PeerLeft { peer, reason } => self.peer_left(now, peer, reason),
+            ServerMessage::PeerLeft { peer, reason, .. } => self.peer_left(now, peer, reason),
             ServerMessage::PeerMedia { peer, media } => {
                 if let Some(peer) = self.peers.get_mut(&peer) {
                     peer.set_media(media, &mut self.out);
@@ -178,6 +180,10 @@ impl Session {
             ServerMessage::Hello { .. }
             | ServerMessage::Roster { .. }
             | ServerMessage::Welcome { .. }
+            | ServerMessage::Waiting
+            | ServerMessage::Knock { .. }
+            | ServerMessage::KnockOver { .. }
+            | ServerMessage::Policy { .. }
             | ServerMessage::Pong { .. }
             | ServerMessage::Error { .. } => {}
         }
@@ -251,7 +257,7 @@ impl Session {
 
     fn peer_left(&mut self, now: Instant, id: PeerId, reason: LeaveReason) {
         match reason {
-            LeaveReason::Left => {
+            LeaveReason::Left | LeaveReason::Removed => {
                 if let Some(peer) = self.peers.remove(&id) {
                     peer.leave(&mut self.out);
                 }
@@ -269,7 +275,9 @@ impl Session {
     fn refused(&mut self, now: Instant, code: ErrorCode, message: String) {
         tracing::info!(?code, "the server refused something");
         match code {
-            ErrorCode::Replaced => return self.end(SessionEnd::Refused { code, message }),
+            ErrorCode::Replaced | ErrorCode::Removed => {
+                return self.end(SessionEnd::Refused { code, message });
+            }
             // The addressee has just left, or is not back yet: its negotiator copes.
             ErrorCode::UnknownPeer => return,
             ErrorCode::ShuttingDown => {

@@ -69,7 +69,7 @@ async fn watch(
             incoming = socket.next() => {
                 silent_at = Instant::now() + SILENCE_LIMIT;
                 match incoming? {
-                    Incoming::Message(ServerMessage::Roster { peers }) => {
+                    Incoming::Message(ServerMessage::Roster { peers, .. }) => {
                         let news = Input::Watch(generation, WatchNews::Roster(peers));
                         inputs.send(news).await.map_err(|_| SocketError::Closed)?;
                     }

@@ -75,7 +75,11 @@ async fn messages_in_the_wrong_order_do_no_harm() {
         let stranger = PeerId::from_u64(7);
         let info = PeerInfo { id: stranger, name: "X".to_owned(), media: Default::default() };
         let wrong = [
-            ServerMessage::PeerLeft { peer: stranger, reason: quartet_proto::LeaveReason::Left },
+            ServerMessage::PeerLeft {
+                peer: stranger,
+                reason: quartet_proto::LeaveReason::Left,
+                by: None,
+            },
             ServerMessage::Description {
                 from: stranger,
                 epoch: 9,
@@ -84,7 +88,7 @@ async fn messages_in_the_wrong_order_do_no_harm() {
             },
             ServerMessage::PeerJoined { peer: info },
             ServerMessage::Negotiate { from: stranger, epoch: 3, renew: true },
-            ServerMessage::Roster { peers: Vec::new() },
+            ServerMessage::Roster { peers: Vec::new(), policy: quartet_proto::RoomPolicy::Open },
             ServerMessage::Hello { version: 99, server: "odd".to_owned() },
         ];
         for message in wrong {
@@ -115,6 +119,8 @@ async fn a_peer_that_sends_nonsense_as_its_offer_does_no_harm() {
                     you: key.peer_id(),
                     peers: vec![peer.clone()],
                     ice_servers: Vec::new(),
+                    policy: quartet_proto::RoomPolicy::Open,
+                    knocking: Vec::new(),
                 });
                 for sdp in ["", "v=0", "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n", "\u{1F600}"] {
                     messages.push(ServerMessage::Description {

@@ -20,6 +20,12 @@ pub enum ErrorCode {
     AlreadyJoined,
     /// The room has [`crate::limits::ROOM_CAPACITY`] people already.
     RoomFull,
+    /// The room lets nobody in for now.
+    RoomLocked,
+    /// Nobody inside let the participant in, or too short a time ago one was turned away.
+    Refused,
+    /// Somebody put the participant out of the room, for this visit.
+    Removed,
     /// The name is empty, too long, or has characters that a name cannot have.
     InvalidName,
     /// The addressee is not, or no longer, in the room.

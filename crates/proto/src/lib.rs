@@ -11,6 +11,7 @@ mod link;
 mod message;
 mod name;
 mod peer_message;
+mod policy;
 
 pub use error_code::ErrorCode;
 pub use ice_server::{IceServer, InvalidIceServer};
@@ -22,6 +23,7 @@ pub use message::{
 };
 pub use name::{InvalidName, display_name};
 pub use peer_message::PeerMessage;
+pub use policy::RoomPolicy;
 
 /// The signalling protocol's version; a server refuses any other with `unsupported_version`.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -25,7 +25,19 @@ pub const SILENCE_LIMIT: Duration = Duration::from_secs(5);
 /// A participant without a connection keeps its place for this long, so that a dropped socket
 /// costs nothing; with [`SILENCE_LIMIT`] a dead one is gone in under 10 s.
 pub const RESUME_GRACE: Duration = Duration::from_secs(4);
-/// Bytes of one message between two participants ([`crate::PeerMessage`]); the longest is a tenth.
+/// Bytes of one message between two participants ([`crate::PeerMessage`]); the longest, `room` with
+/// full lists, is two thirds of it.
 pub const MAX_PEER_MESSAGE_BYTES: usize = 1024;
 /// People looking into a room before they join; more see no names, but may join.
 pub const MAX_WATCHERS: usize = 16;
+/// People who wait in front of a room at once: more than could ever come in.
+pub const MAX_WAITING: usize = 8;
+/// Others that somebody who comes back may name: a full room, and as many who have left it lately.
+pub const MAX_MEMBERS: usize = 2 * ROOM_CAPACITY;
+/// Whoever was turned away may knock again after this: those inside are not to be worn down.
+pub const REFUSAL_PAUSE: Duration = Duration::from_secs(30);
+/// Ids in each list of a `room` message between participants; later ones are not heard.
+pub const MAX_ROOM_IDS: usize = 16;
+/// Somebody whose seat was given up passes the door for this long, as does somebody for whom a
+/// participant who came back has vouched: a laptop that moves from one network to another.
+pub const RETURN_LIMIT: Duration = Duration::from_mins(5);

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ErrorCode, IceServer, PeerId, RoomId, SessionKey};
+use crate::{ErrorCode, IceServer, PeerId, RoomId, RoomPolicy, SessionKey};
 
 /// The number of the connection between two participants, counted by the side that offers.
 ///
@@ -100,6 +100,33 @@ pub enum ClientMessage {
         name: String,
         /// What is sent from the start.
         media: MediaState,
+        /// Who gets into the room, if this makes it.
+        #[serde(default)]
+        policy: RoomPolicy,
+        /// Only from somebody who comes back: the others as it knows them, at most
+        /// [`crate::limits::MAX_MEMBERS`], for a server that has forgotten the room.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        members: Option<Vec<PeerId>>,
+    },
+    /// Changes who gets into the room.
+    Policy {
+        /// From now on.
+        policy: RoomPolicy,
+    },
+    /// Lets in somebody who waits.
+    Admit {
+        /// Who.
+        peer: PeerId,
+    },
+    /// Turns away somebody who waits.
+    Refuse {
+        /// Who.
+        peer: PeerId,
+    },
+    /// Puts somebody out of the room for good.
+    Remove {
+        /// Who.
+        peer: PeerId,
     },
     /// An offer or an answer for one participant.
     Description {
@@ -150,7 +177,9 @@ impl fmt::Debug for ClientMessage {
         match self {
             Self::Hello { version, .. } => write!(f, "Hello(version {version})"),
             Self::Watch { .. } => write!(f, "Watch"),
-            Self::Join { key, media, .. } => write!(f, "Join(as {}, {media:?})", key.peer_id()),
+            Self::Join { key, media, policy, .. } => {
+                write!(f, "Join(as {}, {media:?}, {policy:?})", key.peer_id())
+            }
             Self::Description { to, epoch, kind, sdp } => {
                 write!(f, "Description(to {to}, epoch {epoch}, {kind:?}, {} bytes)", sdp.len())
             }
@@ -160,6 +189,10 @@ impl fmt::Debug for ClientMessage {
             Self::Negotiate { to, epoch, renew } => {
                 write!(f, "Negotiate(to {to}, epoch {epoch}, renew {renew})")
             }
+            Self::Policy { policy } => write!(f, "Policy({policy:?})"),
+            Self::Admit { peer } => write!(f, "Admit({peer})"),
+            Self::Refuse { peer } => write!(f, "Refuse({peer})"),
+            Self::Remove { peer } => write!(f, "Remove({peer})"),
             Self::Media { media } => write!(f, "Media({media:?})"),
             Self::Ping { nonce } => write!(f, "Ping({nonce})"),
             Self::Leave => write!(f, "Leave"),
@@ -175,6 +208,8 @@ pub enum LeaveReason {
     Left,
     /// Their connection was lost and did not come back in time.
     Lost,
+    /// Somebody in the room put them out.
+    Removed,
 }
 
 /// From the server to a participant.
@@ -192,8 +227,13 @@ pub enum ServerMessage {
     Roster {
         /// Who is in, in the order in which they came.
         peers: Vec<PeerInfo>,
+        /// Who gets in.
+        #[serde(default)]
+        policy: RoomPolicy,
     },
-    /// The answer to `join`.
+    /// An answer to `join`: somebody inside has to let the receiver in first.
+    Waiting,
+    /// The answer to `join`, or the end of waiting.
     Welcome {
         /// Who the receiver is.
         you: PeerId,
@@ -201,6 +241,29 @@ pub enum ServerMessage {
         peers: Vec<PeerInfo>,
         /// STUN and TURN servers that the server offers.
         ice_servers: Vec<IceServer>,
+        /// Who gets into the room.
+        #[serde(default)]
+        policy: RoomPolicy,
+        /// Who waits to be let in.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        knocking: Vec<PeerInfo>,
+    },
+    /// Somebody waits to be let in.
+    Knock {
+        /// Who.
+        peer: PeerInfo,
+    },
+    /// Somebody waits no longer: let in, which `peer_joined` says too, turned away, or gone.
+    KnockOver {
+        /// Who.
+        peer: PeerId,
+    },
+    /// Who gets into the room has changed.
+    Policy {
+        /// From now on.
+        policy: RoomPolicy,
+        /// Who changed it.
+        by: PeerId,
     },
     /// Somebody came.
     PeerJoined {
@@ -213,6 +276,9 @@ pub enum ServerMessage {
         peer: PeerId,
         /// Why.
         reason: LeaveReason,
+        /// Who put them out, if they were removed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<PeerId>,
     },
     /// What somebody sends has changed.
     PeerMedia {
@@ -268,10 +334,18 @@ impl fmt::Debug for ServerMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hello { version, .. } => write!(f, "Hello(version {version})"),
-            Self::Roster { peers } => write!(f, "Roster({peers:?})"),
-            Self::Welcome { you, peers, .. } => write!(f, "Welcome(you {you}, {peers:?})"),
+            Self::Roster { peers, policy } => write!(f, "Roster({peers:?}, {policy:?})"),
+            Self::Waiting => write!(f, "Waiting"),
+            Self::Welcome { you, peers, policy, knocking, .. } => {
+                write!(f, "Welcome(you {you}, {peers:?}, {policy:?}, knocking {knocking:?})")
+            }
+            Self::Knock { peer } => write!(f, "Knock({peer:?})"),
+            Self::KnockOver { peer } => write!(f, "KnockOver({peer})"),
+            Self::Policy { policy, by } => write!(f, "Policy({policy:?}, by {by})"),
             Self::PeerJoined { peer } => write!(f, "PeerJoined({peer:?})"),
-            Self::PeerLeft { peer, reason } => write!(f, "PeerLeft({peer}, {reason:?})"),
+            Self::PeerLeft { peer, reason, by } => {
+                write!(f, "PeerLeft({peer}, {reason:?}, by {by:?})")
+            }
             Self::PeerMedia { peer, media } => write!(f, "PeerMedia({peer}, {media:?})"),
             Self::Description { from, epoch, kind, sdp } => {
                 write!(f, "Description(from {from}, epoch {epoch}, {kind:?}, {} bytes)", sdp.len())

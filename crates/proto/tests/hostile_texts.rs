@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use quartet_proto::{
     ClientMessage, IceServer, InvalidIceServer, InvalidName, MediaState, PeerId, PeerInfo,
-    PeerMessage, RoomId, ServerMessage, SessionKey, display_name, limits, limits::MAX_NAME_CHARS,
+    PeerMessage, RoomId, RoomPolicy, ServerMessage, SessionKey, display_name, limits,
+    limits::MAX_NAME_CHARS,
 };
 
 #[test]
@@ -104,9 +105,18 @@ fn ice_servers_are_written_in_one_line() {
 #[test]
 fn of_what_a_participant_says_only_what_is_known_counts() {
     let read = |text: &str| serde_json::from_str::<PeerMessage>(text).ok();
-    let longest = r#"{"type":"view","height":65535}"#;
-    assert!(longest.len() * 10 < limits::MAX_PEER_MESSAGE_BYTES);
-    assert_eq!(read(longest), Some(PeerMessage::View { height: u16::MAX }));
+    let highest = r#"{"type":"view","height":65535}"#;
+    assert_eq!(read(highest), Some(PeerMessage::View { height: u16::MAX }));
+    let ids = vec![PeerId::from_u64(u64::MAX); limits::MAX_ROOM_IDS];
+    let longest = PeerMessage::Room {
+        policy: RoomPolicy::Locked,
+        change: u32::MAX,
+        admitted: ids.clone(),
+        removed: ids,
+    };
+    assert!(
+        serde_json::to_string(&longest).unwrap().len() * 4 < limits::MAX_PEER_MESSAGE_BYTES * 3
+    );
     // From a later version.
     let later = r#"{"height":180,"type":"view","width":320,"more":{"of":["it"]}}"#;
     assert_eq!(read(later), Some(PeerMessage::View { height: 180 }));
@@ -141,8 +151,14 @@ fn what_is_printed_for_logs_gives_nothing_away() {
         [String::from(room), String::from(key.clone()), "Somsri".into(), "192.0.2".into()];
     let peer =
         PeerInfo { id: PeerId::from_u64(1), name: "Somsri".into(), media: MediaState::default() };
-    let join =
-        ClientMessage::Join { room, key, name: "Somsri".into(), media: MediaState::default() };
+    let join = ClientMessage::Join {
+        room,
+        key,
+        name: "Somsri".into(),
+        media: MediaState::default(),
+        policy: RoomPolicy::Knock,
+        members: None,
+    };
     let offer = serde_json::json!({
         "type": "description", "to": "0000000000000001", "epoch": 1, "kind": "offer",
         "sdp": "c=IN IP4 192.0.2.1",
@@ -152,6 +168,8 @@ fn what_is_printed_for_logs_gives_nothing_away() {
         you: PeerId::from_u64(2),
         peers: vec![peer.clone()],
         ice_servers: vec!["turn:Somsri:Somsri@192.0.2.1".parse().unwrap()],
+        policy: RoomPolicy::Open,
+        knocking: vec![peer.clone()],
     };
     let shown = format!("{join:?} {offer:?} {ice:?} {peer:?} {:?}", ClientMessage::Watch { room });
     for secret in secrets {

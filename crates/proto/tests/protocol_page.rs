@@ -155,7 +155,8 @@ fn every_limit_is_quoted_with_its_value() {
     let limits = limits! {
         ROOM_CAPACITY MAX_MESSAGE_BYTES MAX_SDP_BYTES MAX_CANDIDATE_BYTES MAX_NAME_CHARS
         MAX_LINK_BYTES MESSAGE_BURST MESSAGES_PER_SECOND PING_INTERVAL SILENCE_LIMIT RESUME_GRACE
-        MAX_PEER_MESSAGE_BYTES MAX_WATCHERS
+        MAX_PEER_MESSAGE_BYTES MAX_WATCHERS MAX_WAITING MAX_MEMBERS REFUSAL_PAUSE RETURN_LIMIT
+        MAX_ROOM_IDS
     };
     let in_source: BTreeSet<String> = LIMITS
         .lines()
@@ -178,6 +179,8 @@ fn sentences_about_time_follow_the_limits() {
         format!("nothing has come for {silence} is closed"),
         format!("keeps its seat for {grace}."),
         format!("gone after {gone} at the most: {silence} of silence and {grace} of grace"),
+        format!("each try in the next {},", seconds(limits::REFUSAL_PAUSE)),
+        format!("for {} minutes after it was given up", limits::RETURN_LIMIT.as_secs() / 60),
         format!("A name has 1 to {} characters", limits::MAX_NAME_CHARS),
         format!("Version: `{PROTOCOL_VERSION}`"),
     ] {

@@ -12,6 +12,8 @@
 //!
 //! Left to the shell: bytes, JSON, the rate of messages, full queues.
 
+mod admission;
+mod door;
 mod refusal;
 mod room;
 
@@ -23,13 +25,11 @@ use std::{
 use quartet_proto::{
     ClientMessage, ErrorCode, IceServer, LeaveReason, MediaState, PROTOCOL_VERSION, PeerId, RoomId,
     ServerMessage, display_name,
-    limits::{
-        MAX_CANDIDATE_BYTES, MAX_SDP_BYTES, MAX_WATCHERS, RESUME_GRACE, ROOM_CAPACITY,
-        SILENCE_LIMIT,
-    },
+    limits::{MAX_CANDIDATE_BYTES, MAX_SDP_BYTES, MAX_WATCHERS, RESUME_GRACE, SILENCE_LIMIT},
 };
 
 use self::{
+    admission::Claim,
     refusal::Refusal,
     room::{Room, Seat},
 };
@@ -97,6 +97,8 @@ enum Stage {
     Greeted,
     /// It looks into a room.
     Watching(RoomId),
+    /// It waits to be let into a room.
+    Waiting(RoomId, PeerId),
     /// It has a seat.
     Joined(RoomId, PeerId),
 }
@@ -106,6 +108,8 @@ struct Connection {
     stage: Stage,
     /// When it last brought anything.
     heard: Instant,
+    /// Not before: it was turned away.
+    may_knock_at: Instant,
 }
 
 /// All connections and rooms of a server.
@@ -189,7 +193,7 @@ impl Hub {
             .flat_map(|(id, room)| room.overdue(now).map(|peer| (*id, peer)))
             .collect();
         for (room, peer) in overdue {
-            self.clear_seat(room, peer, LeaveReason::Lost);
+            self.clear_seat(now, room, peer, LeaveReason::Lost);
         }
         let silences = self.connections.values().map(|connection| connection.heard + SILENCE_LIMIT);
         self.wake = silences.chain(self.rooms.values().flat_map(Room::deadlines)).min();
@@ -211,7 +215,8 @@ impl Hub {
             self.outputs.push_back(Output::Close(conn));
             return;
         }
-        self.connections.insert(conn, Connection { stage: Stage::New, heard: now });
+        self.connections
+            .insert(conn, Connection { stage: Stage::New, heard: now, may_knock_at: now });
         self.wake_by(now + SILENCE_LIMIT);
     }
 
@@ -242,19 +247,28 @@ impl Hub {
                 self.send(conn, ServerMessage::Pong { nonce });
                 Ok(())
             }
-            (Stage::Joined(..), ClientMessage::Watch { .. } | ClientMessage::Join { .. }) => {
-                Err(ErrorCode::AlreadyJoined.into())
-            }
+            (
+                Stage::Joined(..) | Stage::Waiting(..),
+                ClientMessage::Watch { .. } | ClientMessage::Join { .. },
+            ) => Err(ErrorCode::AlreadyJoined.into()),
             (_, ClientMessage::Watch { room }) => self.watch(conn, stage, room),
-            (_, ClientMessage::Join { room, key, name, media }) => {
+            (_, ClientMessage::Join { room, key, name, media, policy, members }) => {
                 let name = display_name(&name)
                     .map_err(|why| Refusal::because(ErrorCode::InvalidName, why.to_string()))?;
-                self.join(now, conn, stage, room, Seat::new(conn, key, name, media))
+                let newcomer = Seat::new(conn, key, name, media);
+                self.join(now, conn, stage, room, newcomer, Claim { policy, members })
             }
-            (Stage::Joined(room, from), message) => self.message_in_room(conn, room, from, message),
+            (Stage::Joined(room, from), message) => {
+                self.message_in_room(now, conn, room, from, message)
+            }
             (Stage::Watching(room), ClientMessage::Leave) => {
                 self.set_stage(conn, Stage::Greeted);
                 self.stop_watching(conn, room);
+                Ok(())
+            }
+            (Stage::Waiting(room, peer), ClientMessage::Leave) => {
+                self.set_stage(conn, Stage::Greeted);
+                self.stop_waiting(room, peer);
                 Ok(())
             }
             _ => Err(ErrorCode::NotJoined.into()),
@@ -263,6 +277,7 @@ impl Hub {
 
     fn message_in_room(
         &mut self,
+        now: Instant,
         conn: ConnId,
         room: RoomId,
         from: PeerId,
@@ -298,9 +313,16 @@ impl Hub {
             }
             ClientMessage::Leave => {
                 self.set_stage(conn, Stage::Greeted);
-                self.clear_seat(room, from, LeaveReason::Left);
+                self.clear_seat(now, room, from, LeaveReason::Left);
                 Ok(())
             }
+            ClientMessage::Policy { policy } => {
+                self.set_policy(room, from, policy);
+                Ok(())
+            }
+            ClientMessage::Admit { peer } => self.admit(room, peer),
+            ClientMessage::Refuse { peer } => self.turn_away(now, room, peer),
+            ClientMessage::Remove { peer } => self.remove(now, room, from, peer),
             // Handled before a room matters.
             ClientMessage::Hello { .. }
             | ClientMessage::Watch { .. }
@@ -325,55 +347,10 @@ impl Hub {
                 self.stop_watching(conn, before);
             }
         }
-        let peers = self.rooms.get(&id).map(Room::peers).unwrap_or_default();
-        self.send(conn, ServerMessage::Roster { peers });
-        Ok(())
-    }
-
-    /// Gives `newcomer` a seat, or the one that is theirs already.
-    fn join(
-        &mut self,
-        now: Instant,
-        conn: ConnId,
-        stage: Stage,
-        id: RoomId,
-        newcomer: Seat,
-    ) -> Result<(), Refusal> {
-        let you = newcomer.info.id;
-        let room = self.room_for_newcomer(id)?;
-        if let Some(seat) = room.seat_mut(you) {
-            if seat.key != newcomer.key {
-                return Err(Refusal::because(ErrorCode::BadMessage, "this key is of no use here"));
-            }
-            if let Some(before) = seat.occupy(conn) {
-                // First out of the list, so that its end does not empty the seat.
-                self.connections.remove(&before);
-                self.refuse(now, before, ErrorCode::Replaced.into());
-            }
-            self.enter(conn, stage, id, you);
-            self.set_media(id, you, newcomer.info.media);
-        } else {
-            if room.seats.len() >= ROOM_CAPACITY {
-                return Err(ErrorCode::RoomFull.into());
-            }
-            let notice = ServerMessage::PeerJoined { peer: newcomer.info.clone() };
-            room.seats.push(newcomer);
-            self.enter(conn, stage, id, you);
-            self.tell_others(id, you, &notice);
-            self.tell_watchers(id);
+        if let Some(roster) = self.rooms.get(&id).map(Room::roster) {
+            self.send(conn, roster);
         }
         Ok(())
-    }
-
-    fn enter(&mut self, conn: ConnId, stage: Stage, id: RoomId, you: PeerId) {
-        self.set_stage(conn, Stage::Joined(id, you));
-        if let Stage::Watching(before) = stage {
-            self.stop_watching(conn, before);
-        }
-        let everybody = self.rooms.get(&id).map(Room::peers).unwrap_or_default();
-        let peers = everybody.into_iter().filter(|peer| peer.id != you).collect();
-        let ice_servers = self.config.ice_servers.clone();
-        self.send(conn, ServerMessage::Welcome { you, peers, ice_servers });
     }
 
     /// The room, made if need be.
@@ -416,10 +393,16 @@ impl Hub {
         }
     }
 
-    fn clear_seat(&mut self, id: RoomId, peer: PeerId, reason: LeaveReason) {
+    fn clear_seat(&mut self, now: Instant, id: RoomId, peer: PeerId, reason: LeaveReason) {
         let Some(room) = self.rooms.get_mut(&id) else { return };
         room.seats.retain(|seat| seat.info.id != peer);
-        self.tell_others(id, peer, &ServerMessage::PeerLeft { peer, reason });
+        if reason == LeaveReason::Lost {
+            room.door.expect_back(now, peer);
+        }
+        if room.seats.is_empty() {
+            self.close_door(id);
+        }
+        self.tell_others(id, peer, &ServerMessage::PeerLeft { peer, reason, by: None });
         self.tell_watchers(id);
         self.drop_room_if_empty(id);
     }
@@ -445,7 +428,7 @@ impl Hub {
 
     fn tell_watchers(&mut self, id: RoomId) {
         let Some(room) = self.rooms.get(&id) else { return };
-        let roster = ServerMessage::Roster { peers: room.peers() };
+        let roster = room.roster();
         self.outputs.extend(room.watchers.iter().map(|conn| Output::Send(*conn, roster.clone())));
     }
 
@@ -469,6 +452,7 @@ impl Hub {
                 self.wake_by(until);
             }
             Some(Stage::Watching(room)) => self.stop_watching(conn, room),
+            Some(Stage::Waiting(room, peer)) => self.stop_waiting(room, peer),
             Some(Stage::New | Stage::Greeted) | None => {}
         }
     }

@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, too")]
 
+#[path = "hub/bench.rs"]
+mod bench;
 #[path = "hub/interleavings.rs"]
 mod interleavings;
+#[path = "hub/knocking.rs"]
+mod knocking;
 #[path = "hub/rules.rs"]
 mod rules;

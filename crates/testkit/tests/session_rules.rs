@@ -11,7 +11,7 @@ use quartet_core::{
 };
 use quartet_proto::{
     Candidate, ClientMessage, DescriptionKind, Epoch, ErrorCode, MediaState, PeerId, PeerInfo,
-    RoomId, ServerMessage, SessionKey,
+    RoomId, RoomPolicy, ServerMessage, SessionKey,
 };
 use quartet_testkit::world::{Person, Who, World};
 
@@ -230,6 +230,7 @@ fn somebody_whose_signalling_alone_is_lost_keeps_the_media_for_a_while() {
     let lost = ServerMessage::PeerLeft {
         peer: world.person(0).id,
         reason: quartet_proto::LeaveReason::Lost,
+        by: None,
     };
     world.forge(1, lost);
     world.run_for(25 * SECOND);
@@ -512,7 +513,9 @@ fn a_joiner_hears_at_once_who_is_there_and_then_of_each() {
     peers.push(info(bo, "Bo again"));
     peers.extend((100..1100).map(|id| info(PeerId::from_u64(id), "")));
     let (you, ice_servers) = (key.peer_id(), Vec::new());
-    session.handle(now, Input::SocketMessage(ServerMessage::Welcome { you, peers, ice_servers }));
+    let (policy, knocking) = (RoomPolicy::Open, Vec::new());
+    let welcome = ServerMessage::Welcome { you, peers, ice_servers, policy, knocking };
+    session.handle(now, Input::SocketMessage(welcome));
 
     let outputs = iter::from_fn(|| session.poll());
     let mut events = outputs.filter_map(|output| match output {
@@ -546,7 +549,7 @@ fn a_pair_of_which_one_side_forgot_the_past_is_connected_anew() {
             // One side hears that the other has left; it has not.
             let peer = world.person(1 - who).id;
             let reason = quartet_proto::LeaveReason::Left;
-            world.forge(who, ServerMessage::PeerLeft { peer, reason });
+            world.forge(who, ServerMessage::PeerLeft { peer, reason, by: None });
             assert_eq!(epoch(&world, who, 1 - who), None);
             world.drop_socket(who);
             world.assert_settles_within(10 * SECOND);

@@ -226,7 +226,9 @@ impl Actor {
 
 #[cfg(test)]
 mod tests {
-    use quartet_proto::{ClientMessage, JoinLink, LinkSecret, PeerInfo, ServerMessage, ServerUrl};
+    use quartet_proto::{
+        ClientMessage, JoinLink, LinkSecret, PeerInfo, RoomPolicy, ServerMessage, ServerUrl,
+    };
     use quartet_rtc::IceConfig;
     use tokio::sync::mpsc;
 
@@ -256,7 +258,13 @@ mod tests {
             }
         };
         let peers = vec![PeerInfo { id: PEER, name: "Bo".to_owned(), media: Default::default() }];
-        let welcome = ServerMessage::Welcome { you, peers, ice_servers: Vec::new() };
+        let welcome = ServerMessage::Welcome {
+            you,
+            peers,
+            ice_servers: Vec::new(),
+            policy: RoomPolicy::Open,
+            knocking: Vec::new(),
+        };
         actor.socket_news(generation, SocketNews::Message(welcome));
         // The lower id offers.
         let (from, epoch, kind) = (PEER, 1, quartet_proto::DescriptionKind::Offer);

@@ -92,7 +92,7 @@ impl Actor {
 
     /// A peer has said something past the server.
     pub(super) fn heard(&mut self, peer: PeerId, message: &PeerMessage) {
-        let PeerMessage::View { height } = message;
+        let PeerMessage::View { height } = message else { return };
         if let Some(known) = self.peer(peer) {
             known.shows = Some(*height);
         }

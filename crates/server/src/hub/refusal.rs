@@ -26,6 +26,7 @@ impl Refusal {
             ErrorCode::TooLarge
                 | ErrorCode::UnsupportedVersion
                 | ErrorCode::Replaced
+                | ErrorCode::Removed
                 | ErrorCode::ShuttingDown
         )
     }
@@ -45,6 +46,9 @@ impl From<ErrorCode> for Refusal {
             ErrorCode::NotJoined => "Join a call first.",
             ErrorCode::AlreadyJoined => "This connection is in a call already.",
             ErrorCode::RoomFull => "This call is full: four people are in it.",
+            ErrorCode::RoomLocked => "This call is locked: nobody can come in now.",
+            ErrorCode::Refused => "You were not let into this call.",
+            ErrorCode::Removed => "Somebody in this call has removed you.",
             ErrorCode::InvalidName => "This name cannot be used.",
             ErrorCode::UnknownPeer => "This person is not in the call.",
             ErrorCode::Replaced => "You are in this call from another connection now.",

@@ -2,15 +2,17 @@
 
 use std::time::Instant;
 
-use quartet_proto::{MediaState, PeerId, PeerInfo, SessionKey};
+use quartet_proto::{ErrorCode, MediaState, PeerId, PeerInfo, SessionKey};
 
-use super::ConnId;
+use super::{ConnId, door::Door, refusal::Refusal};
 
 #[derive(Debug, Default)]
 pub(super) struct Room {
     /// In the order in which they were taken.
     pub(super) seats: Vec<Seat>,
     pub(super) watchers: Vec<ConnId>,
+    /// Of a room that somebody sits in.
+    pub(super) door: Door,
 }
 
 impl Room {
@@ -72,11 +74,19 @@ impl Seat {
         }
     }
 
-    /// Seats a connection, and gives back the one that sat here.
-    pub(super) fn occupy(&mut self, conn: ConnId) -> Option<ConnId> {
+    /// Seats the connection of somebody who shows the same key, and gives back the one that sat
+    /// here.
+    pub(super) fn take_over(
+        &mut self,
+        newcomer: &Self,
+        conn: ConnId,
+    ) -> Result<Option<ConnId>, Refusal> {
+        if self.key != newcomer.key {
+            return Err(Refusal::because(ErrorCode::BadMessage, "this key is of no use here"));
+        }
         let before = self.conn();
         self.holder = Holder::Here(conn);
-        before
+        Ok(before)
     }
 
     /// Keeps the place free until then.

@@ -11,19 +11,19 @@ use std::{
 use fastrand::Rng;
 use quartet_proto::{
     Candidate, ClientMessage, DescriptionKind, ErrorCode, MediaState, PROTOCOL_VERSION, PeerId,
-    PeerInfo, RoomId, ServerMessage, SessionKey,
-    limits::{RESUME_GRACE, ROOM_CAPACITY, SILENCE_LIMIT},
+    PeerInfo, RoomId, RoomPolicy, ServerMessage, SessionKey,
+    limits::{MAX_WAITING, RESUME_GRACE, ROOM_CAPACITY, SILENCE_LIMIT},
 };
 use quartet_server::{ConnId, Hub, HubConfig, Input, Output};
 
 const SEEDS: u64 = 150;
-const STEPS: usize = 1_500;
+const STEPS: usize = 2_500;
 const MAX_CONNECTIONS: usize = 14;
 const MAX_ROOMS: usize = 3;
 
 #[test]
 fn any_order_of_events_keeps_the_rules() {
-    let (mut joins, mut relays, mut refusals) = (0, 0, HashSet::new());
+    let (mut joins, mut relays, mut admissions, mut refusals) = (0, 0, 0, HashSet::new());
     for seed in 0..SEEDS {
         // Shown when the test fails: the last one is to blame.
         println!("seed {seed}");
@@ -35,12 +35,15 @@ fn any_order_of_events_keeps_the_rules() {
         world.end();
         joins += world.joins;
         relays += world.relays;
+        admissions += world.admissions;
         refusals.extend(world.refusals);
     }
     // Random steps that all bounce off, or never, would prove little.
-    println!("{joins} joins, {relays} messages relayed, refused with {refusals:?}");
-    assert!(joins > SEEDS * 50 && relays > SEEDS * 50);
-    assert_eq!(refusals.len(), 11, "all but `shutting_down`");
+    println!(
+        "{joins} joins, {admissions} let in, {relays} messages relayed, refused with {refusals:?}"
+    );
+    assert!(joins > SEEDS * 50 && relays > SEEDS * 50 && admissions > SEEDS);
+    assert_eq!(refusals.len(), 14, "all but `shutting_down`");
 }
 
 /// What a client in a room knows.
@@ -48,12 +51,23 @@ struct View {
     room: RoomId,
     you: PeerId,
     others: BTreeMap<PeerId, PeerInfo>,
+    policy: RoomPolicy,
+    knocking: BTreeMap<PeerId, PeerInfo>,
 }
 
 struct Client {
     heard: Instant,
     view: Option<View>,
-    watching: Option<(RoomId, Vec<PeerInfo>)>,
+    watching: Option<(RoomId, Vec<PeerInfo>, RoomPolicy)>,
+    waiting: Option<(RoomId, PeerId)>,
+}
+
+/// What a client asks for with `join` or `watch`.
+#[derive(Clone, Copy)]
+struct Asked {
+    conn: ConnId,
+    room: RoomId,
+    you: Option<PeerId>,
 }
 
 struct World {
@@ -67,6 +81,7 @@ struct World {
     next_tag: u32,
     joins: u64,
     relays: u64,
+    admissions: u64,
     refusals: HashSet<ErrorCode>,
 }
 
@@ -87,6 +102,7 @@ impl World {
             next_tag: 0,
             joins: 0,
             relays: 0,
+            admissions: 0,
             refusals: HashSet::new(),
         }
     }
@@ -121,7 +137,8 @@ impl World {
         let conn = ConnId(self.next_conn);
         self.next_conn += 1;
         let full = self.clients.len() >= MAX_CONNECTIONS;
-        self.clients.insert(conn, Client { heard: self.now, view: None, watching: None });
+        self.clients
+            .insert(conn, Client { heard: self.now, view: None, watching: None, waiting: None });
         self.input(conn, Input::Connected);
         assert_eq!(full, !self.clients.contains_key(&conn), "refused exactly when full");
         if !full && self.rng.u8(0..10) > 0 {
@@ -135,13 +152,20 @@ impl World {
         let key = SessionKey::from_bytes([self.rng.u8(0..9); 16]);
         let media = MediaState { muted: self.rng.bool(), camera_off: self.rng.bool() };
         let epoch = self.next_tag;
-        match self.rng.u8(0..40) {
+        match self.rng.u8(0..46) {
             0 => ClientMessage::Hello { version: self.rng.u32(0..3), client: String::new() },
             1..4 => ClientMessage::Watch { room },
             4..14 => {
                 let name = if self.rng.u8(0..10) > 0 { "Malee" } else { "\u{202E}" };
-                ClientMessage::Join { room, key, name: name.into(), media }
+                let policy = self.policy();
+                let members = (self.rng.u8(0..4) == 0)
+                    .then(|| (0..self.rng.usize(0..3)).map(|_| self.somebody()).collect());
+                ClientMessage::Join { room, key, name: name.into(), media, policy, members }
             }
+            40..42 => ClientMessage::Policy { policy: self.policy() },
+            42..44 => ClientMessage::Admit { peer: self.knocker(conn) },
+            44 => ClientMessage::Refuse { peer: self.knocker(conn) },
+            45 => ClientMessage::Remove { peer: self.addressee(conn) },
             14..17 => ClientMessage::Media { media },
             17..20 => ClientMessage::Leave,
             20..26 => ClientMessage::Ping { nonce: epoch },
@@ -180,7 +204,30 @@ impl World {
             self.clients[&conn].view.iter().flat_map(|view| view.others.keys().copied()).collect();
         match self.rng.choice(known) {
             Some(peer) if self.rng.u8(0..5) > 0 => peer,
-            _ => SessionKey::from_bytes([self.rng.u8(0..9); 16]).peer_id(),
+            _ => self.somebody(),
+        }
+    }
+
+    fn knocker(&mut self, conn: ConnId) -> PeerId {
+        let view = self.clients[&conn].view.as_ref();
+        let known: Vec<PeerId> =
+            view.iter().flat_map(|view| view.knocking.keys().copied()).collect();
+        match self.rng.choice(known) {
+            Some(peer) if self.rng.u8(0..5) > 0 => peer,
+            _ => self.somebody(),
+        }
+    }
+
+    fn somebody(&mut self) -> PeerId {
+        SessionKey::from_bytes([self.rng.u8(0..9); 16]).peer_id()
+    }
+
+    /// Mostly open, as else nobody gets anywhere.
+    fn policy(&mut self) -> RoomPolicy {
+        match self.rng.u8(0..10) {
+            0..5 => RoomPolicy::Open,
+            5..9 => RoomPolicy::Knock,
+            _ => RoomPolicy::Locked,
         }
     }
 
@@ -199,6 +246,7 @@ impl World {
         if matches!(&input, Input::Message(ClientMessage::Leave)) {
             client.view = None;
             client.watching = None;
+            client.waiting = None;
         }
         let asks = match &input {
             Input::Message(ClientMessage::Join { .. }) => Some("welcome"),
@@ -207,32 +255,35 @@ impl World {
             Input::Message(ClientMessage::Ping { .. }) => Some("pong"),
             _ => None,
         };
-        let room = match &input {
-            Input::Message(
-                ClientMessage::Join { room, .. } | ClientMessage::Watch { room, .. },
-            ) => Some(*room),
+        let asked = match &input {
+            Input::Message(ClientMessage::Join { room, key, .. }) => {
+                Some(Asked { conn, room: *room, you: Some(key.peer_id()) })
+            }
+            Input::Message(ClientMessage::Watch { room }) => {
+                Some(Asked { conn, room: *room, you: None })
+            }
             _ => None,
         };
         self.hub.handle(self.now, conn, input);
         let outputs = self.outputs();
-        if let Some(asked) = asks {
+        if let Some(wanted) = asks {
             let answered = outputs.iter().any(|output| match output {
                 Output::Send(to, message) if *to == conn => {
                     let kind = match message {
                         ServerMessage::Hello { .. } => "hello",
-                        ServerMessage::Welcome { .. } => "welcome",
+                        ServerMessage::Welcome { .. } | ServerMessage::Waiting => "welcome",
                         ServerMessage::Roster { .. } => "roster",
                         ServerMessage::Pong { .. } => "pong",
-                        ServerMessage::Error { .. } => asked,
+                        ServerMessage::Error { .. } => wanted,
                         _ => "",
                     };
-                    kind == asked
+                    kind == wanted
                 }
                 _ => false,
             });
-            assert!(answered, "{asked} is given or refused: {outputs:?}");
+            assert!(answered, "{wanted} is given or refused: {outputs:?}");
         }
-        self.receive(outputs, room.map(|room| (conn, room)));
+        self.receive(outputs, asked);
     }
 
     fn input(&mut self, conn: ConnId, input: Input) {
@@ -257,7 +308,7 @@ impl World {
     }
 
     /// What clients make of what they are sent; `asked` is who asked for which room.
-    fn receive(&mut self, outputs: Vec<Output>, asked: Option<(ConnId, RoomId)>) {
+    fn receive(&mut self, outputs: Vec<Output>, asked: Option<Asked>) {
         for output in outputs {
             let (conn, message) = match output {
                 Output::Close(conn) => {
@@ -270,29 +321,55 @@ impl World {
                 self.refusals.insert(*code);
             }
             let client = self.clients.get_mut(&conn).expect("nothing is sent after the end");
-            let asked = asked.and_then(|(who, room)| (who == conn).then_some(room));
+            let asked = asked.filter(|asked| asked.conn == conn);
             match message {
-                ServerMessage::Welcome { you, peers, .. } => {
+                ServerMessage::Waiting => {
+                    assert!(client.view.is_none() && client.waiting.is_none());
+                    client.watching = None;
+                    let asked = asked.expect("only a join is answered so");
+                    client.waiting = Some((asked.room, asked.you.expect("a key")));
+                }
+                ServerMessage::Welcome { you, peers, policy, knocking, .. } => {
                     assert!(client.view.is_none());
                     client.watching = None;
+                    self.admissions += u64::from(client.waiting.is_some());
+                    let waited = client.waiting.take().map(|(room, _)| room);
+                    let knocking = knocking.into_iter().map(|peer| (peer.id, peer)).collect();
                     let others: BTreeMap<_, _> =
                         peers.into_iter().map(|peer| (peer.id, peer)).collect();
-                    let room = asked.expect("only a join is welcomed");
-                    client.view = Some(View { room, you, others });
+                    let room = asked.map(|asked| asked.room).or(waited);
+                    let room = room.expect("only a join is welcomed");
+                    client.view = Some(View { room, you, others, policy, knocking });
                     self.joins += 1;
                 }
-                ServerMessage::Roster { peers } => {
-                    let watched = client.watching.as_ref().map(|(room, _)| *room);
-                    let room = asked.or(watched).expect("only watchers get rosters");
-                    client.watching = Some((room, peers));
+                ServerMessage::Roster { peers, policy } => {
+                    let watched = client.watching.as_ref().map(|(room, ..)| *room);
+                    let room = asked.map(|asked| asked.room).or(watched);
+                    let room = room.expect("only watchers get rosters");
+                    client.watching = Some((room, peers, policy));
+                }
+                ServerMessage::Knock { peer } => {
+                    let view = client.view.as_mut().expect("in a room");
+                    assert_eq!(view.policy, RoomPolicy::Knock);
+                    assert!(view.knocking.insert(peer.id, peer).is_none(), "knocks once");
+                }
+                ServerMessage::KnockOver { peer } => {
+                    let view = client.view.as_mut().expect("in a room");
+                    assert!(view.knocking.remove(&peer).is_some(), "knocked");
+                }
+                ServerMessage::Policy { policy, by } => {
+                    let view = client.view.as_mut().expect("in a room");
+                    assert!(by == view.you || view.others.contains_key(&by));
+                    assert_ne!(std::mem::replace(&mut view.policy, policy), policy, "news only");
                 }
                 ServerMessage::PeerJoined { peer } => {
                     let view = client.view.as_mut().expect("in a room");
                     assert_ne!(peer.id, view.you);
                     assert!(view.others.insert(peer.id, peer).is_none(), "came once");
                 }
-                ServerMessage::PeerLeft { peer, .. } => {
+                ServerMessage::PeerLeft { peer, by, .. } => {
                     let view = client.view.as_mut().expect("in a room");
+                    assert!(by.is_none_or(|by| by == view.you || view.others.contains_key(&by)));
                     assert!(view.others.remove(&peer).is_some(), "was there");
                 }
                 ServerMessage::PeerMedia { peer, media } => {
@@ -310,7 +387,15 @@ impl World {
                     assert_eq!((room, to), (view.room, view.you), "where it was meant to go");
                     self.relays += 1;
                 }
-                ServerMessage::Error { code: ErrorCode::Replaced, .. } => client.view = None,
+                ServerMessage::Error { code: ErrorCode::Replaced | ErrorCode::Removed, .. } => {
+                    client.view = None;
+                    client.waiting = None;
+                }
+                // While one waits, these can be nothing but its end.
+                ServerMessage::Error {
+                    code: ErrorCode::RoomFull | ErrorCode::RoomLocked | ErrorCode::Refused,
+                    ..
+                } => client.waiting = None,
                 ServerMessage::Hello { .. }
                 | ServerMessage::Pong { .. }
                 | ServerMessage::Error { .. } => {}
@@ -322,14 +407,21 @@ impl World {
 
     fn check(&self) {
         let mut rooms: BTreeMap<RoomId, Vec<&View>> = BTreeMap::new();
+        let mut waiting: BTreeMap<RoomId, BTreeSet<PeerId>> = BTreeMap::new();
         for client in self.clients.values() {
             let silence = self.now - client.heard;
             assert!(silence < SILENCE_LIMIT, "silent for {silence:?} and still connected");
             if let Some(view) = &client.view {
                 rooms.entry(view.room).or_default().push(view);
+                assert!(client.waiting.is_none());
+            }
+            if let Some((room, you)) = client.waiting {
+                assert!(waiting.entry(room).or_default().insert(you), "once");
             }
         }
-        for views in rooms.values() {
+        for (room, views) in &rooms {
+            let waiting = waiting.remove(room).unwrap_or_default();
+            assert!(waiting.len() <= MAX_WAITING);
             let everybody = |view: &View| {
                 view.others.keys().copied().chain([view.you]).collect::<BTreeSet<_>>()
             };
@@ -337,6 +429,10 @@ impl World {
             assert!(first.len() <= ROOM_CAPACITY);
             for view in views {
                 assert_eq!(everybody(view), first, "all see the same people");
+                let knocking: BTreeSet<PeerId> = view.knocking.keys().copied().collect();
+                assert_eq!(knocking, waiting, "all see who waits");
+                assert_eq!(view.policy, views[0].policy, "all know the policy");
+                assert!(view.policy == RoomPolicy::Knock || waiting.is_empty());
                 for other in views {
                     for (id, info) in &view.others {
                         assert!(other.others.get(id).is_none_or(|theirs| theirs == info));
@@ -344,13 +440,16 @@ impl World {
                 }
             }
         }
-        for (room, roster) in self.clients.values().filter_map(|client| client.watching.as_ref()) {
+        for (room, roster, policy) in
+            self.clients.values().filter_map(|client| client.watching.as_ref())
+        {
             assert!(roster.len() <= ROOM_CAPACITY);
             for view in rooms.get(room).into_iter().flatten() {
                 let ids: BTreeSet<PeerId> = roster.iter().map(|peer| peer.id).collect();
                 let expected: BTreeSet<PeerId> =
                     view.others.keys().copied().chain([view.you]).collect();
                 assert_eq!(ids, expected, "a watcher sees who is in");
+                assert_eq!(*policy, view.policy, "and who gets in");
                 for peer in roster {
                     assert!(view.others.get(&peer.id).is_none_or(|theirs| theirs == peer));
                 }
@@ -375,11 +474,10 @@ impl World {
             self.client_input(conn, Input::Message(hello));
             let before = self.joins;
             let (room, key) = (RoomId::from_bytes([100 + n; 16]), SessionKey::from_bytes([n; 16]));
-            let media = MediaState::default();
-            self.client_input(
-                conn,
-                Input::Message(ClientMessage::Join { room, key, name: "Last".into(), media }),
-            );
+            let (name, media) = ("Last".into(), MediaState::default());
+            let (policy, members) = (RoomPolicy::Open, None);
+            let join = ClientMessage::Join { room, key, name, media, policy, members };
+            self.client_input(conn, Input::Message(join));
             assert_eq!(self.joins, before + 1, "no place has leaked");
         }
     }

@@ -1,132 +1,21 @@
-//! Each rule of the hub by itself.
+//! Each rule of the hub by itself, but for who gets into a room, which is in `knocking`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quartet_proto::{
-    Candidate, ClientMessage, DescriptionKind, ErrorCode, IceServer, LeaveReason, MediaState,
-    PROTOCOL_VERSION, PeerId, PeerInfo, RoomId, ServerMessage, SessionKey,
+    Candidate, ClientMessage, DescriptionKind, ErrorCode, IceServer, LeaveReason, PROTOCOL_VERSION,
+    PeerId, PeerInfo, RoomPolicy, ServerMessage,
     limits::{
         MAX_CANDIDATE_BYTES, MAX_SDP_BYTES, MAX_WATCHERS, PING_INTERVAL, RESUME_GRACE,
         SILENCE_LIMIT,
     },
 };
-use quartet_server::{ConnId, Hub, HubConfig, Input, MAX_CONNECTIONS, MAX_ROOMS, Output};
+use quartet_server::{ConnId, HubConfig, Input, MAX_CONNECTIONS, MAX_ROOMS, Output};
 
-const A: ConnId = ConnId(1);
-const B: ConnId = ConnId(2);
-const C: ConnId = ConnId(3);
-const MUTED: MediaState = MediaState { muted: true, camera_off: false };
-const OPEN: MediaState = MediaState { muted: false, camera_off: false };
-
-/// A hub, its time, and what it said since the last look.
-struct Bench {
-    hub: Hub,
-    now: Instant,
-}
-
-impl Bench {
-    fn new() -> Self {
-        Self::with(HubConfig::default())
-    }
-
-    fn with(config: HubConfig) -> Self {
-        Self { hub: Hub::new(config), now: Instant::now() }
-    }
-
-    fn input(&mut self, conn: ConnId, input: Input) -> Vec<Output> {
-        self.hub.handle(self.now, conn, input);
-        self.outputs()
-    }
-
-    fn say(&mut self, conn: ConnId, message: ClientMessage) -> Vec<Output> {
-        self.input(conn, Input::Message(message))
-    }
-
-    fn outputs(&mut self) -> Vec<Output> {
-        std::iter::from_fn(|| self.hub.poll()).collect()
-    }
-
-    /// Lets time pass, waking the hub only when it asks to be.
-    fn pass(&mut self, time: Duration) -> Vec<Output> {
-        let end = self.now + time;
-        while let Some(wake) = self.hub.poll_timeout().filter(|wake| *wake <= end) {
-            self.now = self.now.max(wake);
-            self.hub.handle_timeout(self.now);
-        }
-        self.now = end;
-        self.outputs()
-    }
-
-    fn greeted(&mut self, conn: ConnId) {
-        self.input(conn, Input::Connected);
-        let answer = self.say(conn, hello());
-        assert!(
-            matches!(&answer[..], [Output::Send(to, ServerMessage::Hello { .. })] if *to == conn)
-        );
-    }
-
-    fn joined(&mut self, conn: ConnId) -> PeerId {
-        self.greeted(conn);
-        self.say(conn, join(room(1), key_of(conn)));
-        key_of(conn).peer_id()
-    }
-}
-
-fn hello() -> ClientMessage {
-    ClientMessage::Hello { version: PROTOCOL_VERSION, client: "test".into() }
-}
-
-fn room(n: u8) -> RoomId {
-    RoomId::from_bytes([n; 16])
-}
-
-fn key(n: u8) -> SessionKey {
-    SessionKey::from_bytes([n; 16])
-}
-
-fn key_of(conn: ConnId) -> SessionKey {
-    key(u8::try_from(conn.0).unwrap())
-}
-
-fn join(room: RoomId, key: SessionKey) -> ClientMessage {
-    ClientMessage::Join { room, key, name: "Somsri".into(), media: OPEN }
-}
-
-fn info(conn: ConnId) -> PeerInfo {
-    PeerInfo { id: key_of(conn).peer_id(), name: "Somsri".into(), media: OPEN }
-}
-
-fn offer(to: PeerId) -> ClientMessage {
-    ClientMessage::Description { to, epoch: 1, kind: DescriptionKind::Offer, sdp: "v=0".into() }
-}
-
-fn welcome(you: ConnId, others: &[ConnId]) -> Output {
-    let peers = others.iter().copied().map(info).collect();
-    let you_id = key_of(you).peer_id();
-    Output::Send(you, ServerMessage::Welcome { you: you_id, peers, ice_servers: vec![] })
-}
-
-fn left(to: ConnId, who: ConnId, reason: LeaveReason) -> Output {
-    Output::Send(to, ServerMessage::PeerLeft { peer: key_of(who).peer_id(), reason })
-}
-
-#[track_caller]
-fn assert_refused(outputs: &[Output], conn: ConnId, expected: ErrorCode) {
-    match outputs {
-        [Output::Send(to, ServerMessage::Error { code, message })] => {
-            assert_eq!((*to, *code), (conn, expected));
-            assert!(!message.is_empty());
-        }
-        other => panic!("expected only {expected:?}: {other:?}"),
-    }
-}
-
-#[track_caller]
-fn assert_refused_and_closed(outputs: &[Output], conn: ConnId, expected: ErrorCode) {
-    let (last, error) = outputs.split_last().expect("a close");
-    assert_eq!(*last, Output::Close(conn));
-    assert_refused(error, conn, expected);
-}
+use crate::bench::{
+    A, B, Bench, C, MUTED, OPEN, assert_refused, assert_refused_and_closed, hello, info, join, key,
+    key_of, left, offer, room, welcome,
+};
 
 #[test]
 fn the_first_message_is_hello() {
@@ -169,7 +58,16 @@ fn a_newcomer_is_welcomed_and_the_others_are_told() {
     assert_eq!(
         outputs,
         [
-            Output::Send(B, ServerMessage::Welcome { you, peers: vec![info(A)], ice_servers }),
+            Output::Send(
+                B,
+                ServerMessage::Welcome {
+                    you,
+                    peers: vec![info(A)],
+                    ice_servers,
+                    policy: RoomPolicy::Open,
+                    knocking: vec![]
+                }
+            ),
             Output::Send(A, ServerMessage::PeerJoined { peer: info(B) }),
         ]
     );
@@ -184,7 +82,10 @@ fn the_roster_is_in_the_order_of_joining() {
     bench.greeted(ConnId(9));
     let outputs = bench.say(ConnId(9), ClientMessage::Watch { room: room(1) });
     let peers = vec![info(C), info(A), info(B)];
-    assert_eq!(outputs, [Output::Send(ConnId(9), ServerMessage::Roster { peers })]);
+    assert_eq!(
+        outputs,
+        [Output::Send(ConnId(9), ServerMessage::Roster { peers, policy: RoomPolicy::Open })]
+    );
 }
 
 #[test]
@@ -220,6 +121,8 @@ fn a_bad_name_is_refused_and_a_good_one_is_trimmed() {
         key: key(1),
         name: name.into(),
         media: OPEN,
+        policy: RoomPolicy::Open,
+        members: None,
     };
     for bad in ["", "  ", "a\nb", "a\u{202E}b", &"x".repeat(65)] {
         assert_refused(&bench.say(A, named(bad)), A, ErrorCode::InvalidName);
@@ -227,7 +130,7 @@ fn a_bad_name_is_refused_and_a_good_one_is_trimmed() {
     bench.say(A, named("  สมศรี "));
     bench.greeted(B);
     let outputs = bench.say(B, ClientMessage::Watch { room: room(1) });
-    let [Output::Send(_, ServerMessage::Roster { peers })] = &outputs[..] else { panic!() };
+    let [Output::Send(_, ServerMessage::Roster { peers, .. })] = &outputs[..] else { panic!() };
     assert_eq!(peers[0].name, "สมศรี");
 }
 
@@ -324,8 +227,9 @@ fn a_changed_media_state_is_told_and_an_unchanged_one_is_not() {
 fn a_watcher_sees_every_change_and_is_not_seen() {
     let mut bench = Bench::new();
     bench.greeted(C);
-    let roster =
-        |peers: &[PeerInfo]| Output::Send(C, ServerMessage::Roster { peers: peers.into() });
+    let roster = |peers: &[PeerInfo]| {
+        Output::Send(C, ServerMessage::Roster { peers: peers.into(), policy: RoomPolicy::Open })
+    };
     assert_eq!(bench.say(C, ClientMessage::Watch { room: room(1) }), [roster(&[])]);
     bench.greeted(A);
     let outputs = bench.say(A, join(room(1), key_of(A)));
@@ -352,7 +256,7 @@ fn who_is_refused_goes_on_watching() {
     bench.say(fifth, ClientMessage::Watch { room: room(1) });
     assert_refused(&bench.say(fifth, join(room(1), key(5))), fifth, ErrorCode::RoomFull);
     let outputs = bench.say(A, ClientMessage::Leave);
-    assert!(matches!(outputs.last(), Some(Output::Send(to, ServerMessage::Roster { peers }))
+    assert!(matches!(outputs.last(), Some(Output::Send(to, ServerMessage::Roster { peers, .. }))
         if *to == fifth && peers.len() == 3));
 }
 
@@ -389,7 +293,9 @@ fn a_dropped_socket_keeps_its_seat_and_comes_back_unnoticed() {
             ServerMessage::Welcome {
                 you: key_of(A).peer_id(),
                 peers: vec![info(B)],
-                ice_servers: vec![]
+                ice_servers: vec![],
+                policy: RoomPolicy::Open,
+                knocking: vec![]
             }
         )]
     );
@@ -460,6 +366,8 @@ fn a_second_connection_with_the_same_key_replaces_the_first() {
         key: key_of(A),
         name: "Another name".into(),
         media: MUTED,
+        policy: RoomPolicy::Open,
+        members: None,
     };
     let outputs = bench.say(C, rejoin);
     assert_refused_and_closed(&outputs[..2], A, ErrorCode::Replaced);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use quartet_proto::{
-    ClientMessage, DescriptionKind, ErrorCode, LeaveReason, MediaState, ServerMessage,
+    ClientMessage, DescriptionKind, ErrorCode, LeaveReason, MediaState, RoomPolicy, ServerMessage,
 };
 use tokio::time::{interval, timeout};
 
@@ -40,6 +40,8 @@ async fn a_fifth_is_refused_in_plain_words_and_the_four_notice_nothing() {
             key: key(5),
             name,
             media: MediaState::default(),
+            policy: RoomPolicy::Open,
+            members: None,
         })
         .await;
     let ServerMessage::Error { code, message } = fifth.next().await else { panic!() };
@@ -94,7 +96,7 @@ async fn a_silent_client_is_gone_in_under_ten_seconds() {
             _ = pings.tick() => watcher.send(ClientMessage::Ping { nonce: 0 }).await,
             message = watcher.next() => match message {
                 ServerMessage::Pong { .. } => {}
-                ServerMessage::PeerLeft { peer, reason } => {
+                ServerMessage::PeerLeft { peer, reason, .. } => {
                     assert_eq!((peer, reason), (key(2).peer_id(), LeaveReason::Lost));
                     break;
                 }

@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use quartet_proto::{
-    ClientMessage, ErrorCode, MediaState, PROTOCOL_VERSION, PeerId, PeerInfo, RoomId,
+    ClientMessage, ErrorCode, MediaState, PROTOCOL_VERSION, PeerId, PeerInfo, RoomId, RoomPolicy,
     ServerMessage, SessionKey,
 };
 use quartet_server::{Server, ServerConfig};
@@ -76,7 +76,8 @@ impl Client {
         let name = format!("Guest {}", key.peer_id());
         let media = MediaState::default();
         let you = key.peer_id();
-        self.send(ClientMessage::Join { room, key, name, media }).await;
+        let (policy, members) = (RoomPolicy::Open, None);
+        self.send(ClientMessage::Join { room, key, name, media, policy, members }).await;
         match self.next().await {
             ServerMessage::Welcome { you: id, peers, .. } => {
                 assert_eq!(id, you);
