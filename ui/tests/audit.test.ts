@@ -44,7 +44,16 @@ const screens: [string, AppView, key?: string][] = [
 ];
 
 it.each(screens)('%s has nothing for an auditor to find', async (_, shown, key) => {
-  const engine = new FakeEngine();
+  await look(new FakeEngine(), shown, key);
+});
+
+it.each(['choice', 'insecure'] as const)('nor has the entrance (%s)', async (at) => {
+  const entrance = { at, app: 'quartet://join?server=https%3A%2F%2Fquartet.example#A' };
+  const begin = async () => {};
+  await look(Object.assign(new FakeEngine(), { guest: { entrance, begin } }), view());
+});
+
+async function look(engine: FakeEngine, shown: AppView, key?: string): Promise<void> {
   engine.kept = {
     ...engine.kept,
     language: 'th' satisfies LanguageCode,
@@ -68,4 +77,4 @@ it.each(screens)('%s has nothing for an auditor to find', async (_, shown, key) 
     ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`,
   );
   expect(findings).toEqual([]);
-});
+}

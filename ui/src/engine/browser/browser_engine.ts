@@ -59,6 +59,8 @@ export class BrowserEngine implements CallEngine, GuestPage {
   connect(events: (event: UiEvent) => void): Promise<Boot> {
     this.events = events;
     addEventListener('pagehide', () => this.leaveNow());
+    // Brought back from the browser's memory: everything was ended when it went there.
+    addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
     addEventListener('online', () => this.networkChanged());
     const { connection } = navigator as { connection?: EventTarget };
     connection?.addEventListener('change', () => this.networkChanged());

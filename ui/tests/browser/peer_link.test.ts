@@ -1,0 +1,270 @@
+// A link over an `RTCPeerConnection` that only notes what is asked of it, and in which order.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { MAX_SDP_SECTIONS } from '../../src/engine/browser/core/limits';
+import type { LinkEvent } from '../../src/engine/browser/core/output';
+import { PeerLink, type LinkListener } from '../../src/engine/browser/peer_link';
+
+class FakeSender {
+  parameters: { encodings: object[] } = { encodings: [{}] };
+  constructor(public track: unknown) {}
+  async replaceTrack(track: unknown) {
+    this.track = track;
+  }
+  getParameters() {
+    return structuredClone(this.parameters);
+  }
+  async setParameters(parameters: { encodings: object[] }) {
+    this.parameters = parameters;
+  }
+}
+
+class FakeTransceiver {
+  direction = 'recvonly';
+  readonly sender: FakeSender;
+  readonly receiver: { track: { kind: string } };
+  constructor(kind: string, track: unknown = null) {
+    this.sender = new FakeSender(track);
+    this.receiver = { track: { kind } };
+  }
+}
+
+class FakeConnection {
+  static newest: FakeConnection;
+  readonly asked: string[] = [];
+  readonly transceivers: FakeTransceiver[] = [];
+  readonly channel = {
+    readyState: 'connecting',
+    send: vi.fn(),
+    onopen: () => {},
+    onmessage: (_: { data: unknown }) => {},
+  };
+  connectionState = 'new';
+  localDescription: { type: string; sdp: string } | null = null;
+  remoteDescription: unknown = null;
+  onconnectionstatechange: (() => void) | null = null;
+  onicecandidate: ((event: { candidate: object | null }) => void) | null = null;
+  /** What fails, and how it is given a candidate before its description is announced. */
+  failing = '';
+  constructor() {
+    FakeConnection.newest = this;
+  }
+  addTransceiver(kind: string) {
+    const transceiver = new FakeTransceiver(kind);
+    this.transceivers.push(transceiver);
+    this.asked.push(`add ${kind}`);
+    return transceiver;
+  }
+  getTransceivers() {
+    return this.transceivers;
+  }
+  createDataChannel(label: string, init: object) {
+    this.asked.push(`channel ${label} ${JSON.stringify(init)}`);
+    return this.channel;
+  }
+  async createOffer({ iceRestart }: { iceRestart: boolean }) {
+    return { type: 'offer', sdp: iceRestart ? 'restart' : 'offer' };
+  }
+  async createAnswer() {
+    return { type: 'answer', sdp: 'answer' };
+  }
+  async setLocalDescription(description: { type: string; sdp: string }) {
+    this.gather('early');
+    this.localDescription = description;
+    this.asked.push(`local ${description.type}`);
+  }
+  async setRemoteDescription(description: { type: string }) {
+    this.asked.push(`remote ${description.type}`);
+    if (this.failing === description.type) throw new Error('no');
+    if (description.type === 'offer' && this.transceivers.length === 0) {
+      this.transceivers.push(new FakeTransceiver('audio'), new FakeTransceiver('video'));
+    }
+    this.remoteDescription = description;
+  }
+  async addIceCandidate({ candidate }: { candidate: string }) {
+    this.asked.push(`candidate ${candidate}`);
+    if (candidate === 'bad') throw new Error('no');
+  }
+  gather(candidate: string) {
+    const missing = { sdpMid: null, sdpMLineIndex: null, usernameFragment: null };
+    this.onicecandidate?.({ candidate: { candidate, ...missing } });
+  }
+  state(state: string) {
+    this.connectionState = state;
+    this.onconnectionstatechange?.();
+  }
+  close = vi.fn();
+}
+
+const done = () => new Promise((resolve) => setTimeout(resolve, 0));
+const NONE = { audio: null, video: null };
+let said: LinkEvent[];
+let listener: LinkListener;
+
+beforeEach(() => {
+  vi.stubGlobal('RTCPeerConnection', FakeConnection);
+  vi.stubGlobal('RTCRtpReceiver', class {});
+  said = [];
+  listener = {
+    event: (event) => said.push(event),
+    said: vi.fn(),
+    open: vi.fn(),
+    tracks: vi.fn(),
+  };
+});
+
+afterEach(() => vi.unstubAllGlobals());
+
+function link(offerer: boolean) {
+  const made = new PeerLink({}, offerer, NONE, {} as MediaStream, listener);
+  return { link: made, connection: FakeConnection.newest };
+}
+
+/** What was said, in short. */
+const words = () =>
+  said.map((event) => {
+    switch (event.type) {
+      case 'description':
+        return event.sdp;
+      case 'candidate':
+        return event.candidate.candidate;
+      case 'state':
+        return event.state;
+      case 'broken':
+        return 'broken';
+    }
+  });
+
+describe('the side that offers', () => {
+  it('has voice, picture and channel in this order', () => {
+    const { connection } = link(true);
+    expect(connection.asked).toEqual([
+      'add audio',
+      'add video',
+      'channel quartet {"negotiated":true,"id":0}',
+    ]);
+    expect(listener.tracks).toHaveBeenCalledTimes(1);
+  });
+
+  it('announces its description before any candidate', async () => {
+    const { link: made, connection } = link(true);
+    made.act({ type: 'offer', iceRestart: false });
+    await done();
+    connection.gather('late');
+    expect(words()).toEqual(['offer', 'early', 'late']);
+    made.act({ type: 'offer', iceRestart: true });
+    await done();
+    expect(words().slice(3)).toEqual(['restart', 'early']);
+  });
+
+  it('keeps early candidates for the description that they belong to', async () => {
+    const { link: made, connection } = link(true);
+    made.act({ type: 'candidate', candidate: { candidate: 'a' } });
+    made.act({ type: 'candidate', candidate: { candidate: 'bad' } });
+    made.act({ type: 'description', kind: 'answer', sdp: 'm=audio' });
+    made.act({ type: 'candidate', candidate: { candidate: 'b' } });
+    await done();
+    const order = ['remote answer', 'candidate a', 'candidate bad', 'candidate b'];
+    expect(connection.asked.slice(3)).toEqual(order);
+    expect(words()).toEqual([]);
+  });
+});
+
+describe('the side that answers', () => {
+  it('answers with voice and picture of its own', async () => {
+    const { link: made, connection } = link(false);
+    made.act({ type: 'description', kind: 'offer', sdp: 'm=audio\r\nm=video' });
+    await done();
+    expect(words()).toEqual(['answer', 'early']);
+    expect(connection.transceivers.map((it) => it.direction)).toEqual(['sendrecv', 'sendrecv']);
+    expect(listener.tracks).toHaveBeenLastCalledWith({
+      audio: { kind: 'audio' },
+      video: { kind: 'video' },
+    });
+  });
+
+  it('breaks at what it cannot take, and says so once', async () => {
+    const { link: made, connection } = link(false);
+    connection.failing = 'offer';
+    made.act({ type: 'description', kind: 'offer', sdp: 'm=audio' });
+    await done();
+    expect(words()).toEqual(['broken']);
+  });
+
+  it('takes as many sections as allowed and not more', async () => {
+    const sections = (count: number) => 'm=audio\r\n'.repeat(count);
+    const { link: made, connection } = link(false);
+    made.act({ type: 'description', kind: 'offer', sdp: sections(MAX_SDP_SECTIONS + 1) });
+    await done();
+    expect(connection.asked).toHaveLength(1);
+    expect(words()).toEqual(['broken']);
+    const other = link(false);
+    other.link.act({ type: 'description', kind: 'offer', sdp: sections(MAX_SDP_SECTIONS) });
+    await done();
+    expect(other.connection.asked).toContain('remote offer');
+  });
+});
+
+describe('every link', () => {
+  it('tells how it is', () => {
+    const { connection } = link(true);
+    for (const state of ['connecting', 'connected', 'disconnected', 'failed', 'closed']) {
+      connection.state(state);
+    }
+    expect(words()).toEqual(['connecting', 'connected', 'disconnected', 'failed']);
+  });
+
+  it('changes what is sent without a new description', async () => {
+    const { link: made, connection } = link(true);
+    const camera = { kind: 'video' } as MediaStreamTrack;
+    made.setTracks({ audio: null, video: camera });
+    made.setSending({ active: false, scaleResolutionDownBy: 2, maxBitrate: 500_000 });
+    await done();
+    const video = connection.transceivers[1]?.sender;
+    expect(video?.track).toBe(camera);
+    expect(video?.parameters.encodings).toEqual([
+      { active: false, scaleResolutionDownBy: 2, maxBitrate: 500_000 },
+    ]);
+    expect(words()).toEqual([]);
+  });
+
+  it('sets the picture once it can be set', async () => {
+    const { link: made, connection } = link(true);
+    const video = connection.transceivers[1]!.sender;
+    video.parameters = { encodings: [] };
+    made.setSending({ active: true, scaleResolutionDownBy: 1, maxBitrate: 1 });
+    await done();
+    video.parameters = { encodings: [{}] };
+    connection.state('connected');
+    await done();
+    expect(video.parameters.encodings).toEqual([
+      { active: true, scaleResolutionDownBy: 1, maxBitrate: 1 },
+    ]);
+  });
+
+  it('hears what it understands, and talks only on an open channel', () => {
+    const { link: made, connection } = link(true);
+    made.say({ type: 'view', height: 360 });
+    expect(connection.channel.send).not.toHaveBeenCalled();
+    connection.channel.readyState = 'open';
+    made.say({ type: 'view', height: 360 });
+    expect(connection.channel.send).toHaveBeenCalledWith('{"type":"view","height":360}');
+    connection.channel.onmessage({ data: 'nonsense' });
+    connection.channel.onmessage({ data: '{"type":"view","height":720}' });
+    expect(listener.said).toHaveBeenCalledExactlyOnceWith({ type: 'view', height: 720 });
+  });
+
+  it('is silent once it is closed', async () => {
+    const { link: made, connection } = link(true);
+    made.act({ type: 'offer', iceRestart: false });
+    made.close();
+    made.close();
+    await done();
+    connection.state('failed');
+    connection.channel.onmessage({ data: '{"type":"view","height":720}' });
+    expect(words()).toEqual([]);
+    expect(listener.said).not.toHaveBeenCalled();
+    expect(connection.close).toHaveBeenCalledTimes(1);
+  });
+});
