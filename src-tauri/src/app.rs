@@ -493,5 +493,6 @@ fn ice_config(settings: &Settings) -> IceConfig {
             .collect(),
         policy: if settings.relay_only { IcePolicy::Relay } else { IcePolicy::All },
         bind: Vec::new(),
+        certificates: Vec::new(),
     }
 }

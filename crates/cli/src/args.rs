@@ -159,6 +159,7 @@ impl Join {
                 Policy::Relay => IcePolicy::Relay,
             },
             bind: self.bind.clone(),
+            certificates: Vec::new(),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::peer::is_stand_in;
+
 /// Candidates taken for one ICE generation; a machine with every kind of interface has about 20.
 pub(crate) const MAX_REMOTE_CANDIDATES: usize = 64;
 /// The longest `.local` name: browsers write a UUID, 42 bytes with the ending (RFC 8828 has the
@@ -32,8 +34,8 @@ pub(crate) fn is_usable(line: &str) -> bool {
 
 fn is_usable_address(address: &str) -> bool {
     match address.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
-        Ok(IpAddr::V6(ip)) => !ip.is_unspecified() && !ip.is_multicast(),
+        // What is sent to a stand-in goes to a TURN server. Broadcast is among them.
+        Ok(ip) => !ip.is_unspecified() && !ip.is_multicast() && !is_stand_in(ip),
         Err(_) => {
             address.len() <= MAX_MDNS_NAME
                 && address.ends_with(".local")
@@ -42,9 +44,44 @@ fn is_usable_address(address: &str) -> bool {
     }
 }
 
+/// A candidate of our own as the peer is to see it. To a relayed one belongs the address that the
+/// relay was asked from, which is of no use to the peer (RFC 8839 §5.1), and which whoever uses
+/// relays only wants to keep to themselves.
+pub(crate) fn without_base(line: &str) -> String {
+    let mut fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    if fields.windows(2).any(|pair| pair == ["typ", "relay"]) {
+        for place in 0..fields.len().saturating_sub(1) {
+            match fields[place] {
+                "raddr" => {
+                    let v6 = fields[place + 1].contains(':');
+                    fields[place + 1] = if v6 { "::" } else { "0.0.0.0" };
+                }
+                "rport" => fields[place + 1] = "0",
+                _ => {}
+            }
+        }
+    }
+    fields.join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_relayed_candidate_does_not_tell_where_it_was_asked_from() {
+        let told = |address, base| {
+            without_base(&format!(
+                "candidate:1 1 udp 7 {address} typ relay raddr {base} rport 9 x y"
+            ))
+        };
+        let v4 = "candidate:1 1 udp 7 203.0.113.7 1 typ relay raddr 0.0.0.0 rport 0 x y";
+        assert_eq!(told("203.0.113.7 1", "192.168.0.7"), v4);
+        let v6 = "candidate:1 1 udp 7 2001:db8::1 1 typ relay raddr :: rport 0 x y";
+        assert_eq!(told("2001:db8::1 1", "fe80::1"), v6);
+        let srflx = "candidate:1 1 udp 7 203.0.113.7 1 typ srflx raddr 192.168.0.7 rport 9";
+        assert_eq!(without_base(srflx), srflx);
+    }
 
     #[test]
     fn ordinary_candidates_are_taken() {
@@ -70,6 +107,9 @@ mod tests {
             "candidate:1 1 udp 2130706431 ../x.local 80 typ host",
             "candidate:1 1 udp 2130706431 224.0.0.251 5353 typ host",
             "candidate:1 1 udp 2130706431 0.0.0.0 50000 typ host",
+            "candidate:1 1 udp 2130706431 255.255.255.255 50000 typ host",
+            "candidate:1 1 udp 2130706431 240.0.0.1 3001 typ host",
+            "candidate:1 1 udp 2130706431 100::1 3001 typ host",
             "candidate:1 1 udp 2130706431 192.0.2.7 0 typ host",
             "candidate:1 1 udp 99999999999 192.0.2.7 50000 typ host",
             "candidate:1 1 udp 2130706431 192.0.2.7 50000 typ",

@@ -5,6 +5,7 @@ mod codecs;
 mod handshake;
 mod link_runtime;
 mod servers;
+mod tunnel;
 
 use std::{sync::Arc, time::Duration};
 
@@ -37,8 +38,8 @@ use webrtc::{
     runtime::Runtime,
 };
 
-pub(crate) use self::codecs::TRANSPORT_CC;
-use self::{addresses::Addresses, link_runtime::LinkRuntime};
+use self::{addresses::Addresses, link_runtime::LinkRuntime, servers::Servers};
+pub(crate) use self::{codecs::TRANSPORT_CC, tunnel::is_stand_in};
 use crate::{
     IceConfig, IcePolicy, LinkError,
     error::name,
@@ -151,7 +152,9 @@ impl Peer {
         steering: &Arc<Steering>,
     ) -> std::result::Result<(Self, Signals), LinkError> {
         let addresses = Addresses::new(ice.bind.clone());
-        let servers = servers::resolve(&ice.servers).await;
+        let Servers { known: servers, tunnels } =
+            servers::resolve(&ice.servers, &ice.certificates).await;
+        let tunnels: Arc<[_]> = tunnels.into();
         let relays = servers.iter().any(servers::is_relay);
         let policy = match ice.policy {
             IcePolicy::All => RTCIceTransportPolicy::All,
@@ -175,7 +178,8 @@ impl Peer {
             let handler = Arc::clone(&handler) as Arc<dyn PeerConnectionEventHandler>;
             let chain = interceptor::chain(shared.clone());
             let addresses = vec![addresses.clone()];
-            let runtime: Arc<dyn Runtime> = Arc::new(LinkRuntime::new(relays));
+            let runtime: Arc<dyn Runtime> =
+                Arc::new(LinkRuntime::new(relays, Arc::clone(&tunnels)));
             async move {
                 let connection = PeerConnectionBuilder::new()
                     .with_configuration(configuration)

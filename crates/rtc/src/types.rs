@@ -24,6 +24,8 @@ pub struct IceConfig {
     pub policy: IcePolicy,
     /// Addresses to use; empty for every interface, IPv4 and IPv6.
     pub bind: Vec<IpAddr>,
+    /// What vouches for `turns:` servers besides the usual authorities: certificates in DER.
+    pub certificates: Vec<Vec<u8>>,
 }
 
 /// Exactly one side of a pair offers; that removes glare (RFC 8829 §4.1.8.2 rollback is not needed).

@@ -1,7 +1,7 @@
-//! A real coturn on 127.0.0.1, as a STUN and TURN server for tests.
+//! A real coturn on 127.0.0.1, as a STUN and TURN server for tests: by UDP, TCP and TLS.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -18,7 +18,9 @@ pub const CREDENTIAL: &str = "secret";
 pub struct TurnServer {
     process: Child,
     address: SocketAddr,
-    /// Of its users and its log.
+    tls: SocketAddr,
+    certificate: Vec<u8>,
+    /// Of its users, its certificate and its log.
     _folder: tempfile::TempDir,
 }
 
@@ -30,26 +32,49 @@ impl TurnServer {
     /// When it cannot be started: a test has no use for less.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(&["--lt-cred-mech".to_owned(), format!("--user={USER}:{CREDENTIAL}")])
+    }
+
+    /// Starts one that knows no users, but whoever has a credential that was made with this secret
+    /// and has not ended (`use-auth-secret`).
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_with_secret(secret: &str) -> Self {
+        let secret = format!("--static-auth-secret={secret}");
+        Self::start_with(&["--use-auth-secret".to_owned(), secret])
+    }
+
+    fn start_with(authentication: &[String]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        // coturn cannot be told to take any free port; ours is free a moment before.
-        let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = free.local_addr().expect("its number");
-        drop(free);
+        let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]);
+        let own = own.expect("a certificate");
+        let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+        std::fs::write(&certificate, own.cert.pem()).expect("a file");
+        std::fs::write(&key, own.signing_key.serialize_pem()).expect("a file");
+        // coturn cannot be told to take any free port; these are free a moment before.
+        let (address, tls) = (free(), free());
         let process = Command::new("turnserver")
             .args(["-n", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1"])
             .arg(format!("--listening-port={}", address.port()))
+            .arg(format!("--tls-listening-port={}", tls.port()))
+            .arg(format!("--cert={}", certificate.display()))
+            .arg(format!("--pkey={}", key.display()))
             .arg(format!("--userdb={}", folder.path().join("users.sqlite").display()))
             .arg(format!("--log-file={}", folder.path().join("log").display()))
-            .args(["--lt-cred-mech", "--realm=quartet.test"])
-            .arg(format!("--user={USER}:{CREDENTIAL}"))
-            .args(["--no-cli", "--no-tcp", "--no-tls", "--no-dtls", "--allow-loopback-peers"])
+            .arg("--realm=quartet.test")
+            .args(authentication)
+            .args(["--no-cli", "--no-dtls", "--allow-loopback-peers"])
             .args(["--simple-log", "--pidfile=", "--relay-threads=1"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("turnserver cannot be started: install the package coturn");
-        let server = Self { process, address, _folder: folder };
+        let certificate = own.cert.der().to_vec();
+        let server = Self { process, address, tls, certificate, _folder: folder };
         server.wait_until_it_answers();
         server
     }
@@ -69,7 +94,9 @@ impl TurnServer {
             assert!(start.elapsed() < Duration::from_secs(20), "coturn does not answer");
             let asked = Instant::now();
             let _ = socket.send(&request);
-            if socket.recv(&mut response).is_ok() {
+            let streams =
+                || [self.address, self.tls].iter().all(|at| TcpStream::connect(at).is_ok());
+            if socket.recv(&mut response).is_ok() && streams() {
                 return;
             }
             // A refused port answers at once.
@@ -77,7 +104,7 @@ impl TurnServer {
         }
     }
 
-    /// `127.0.0.1:PORT`, by UDP.
+    /// `127.0.0.1:PORT`, by UDP and TCP.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -86,11 +113,31 @@ impl TurnServer {
     /// It as a relay.
     #[must_use]
     pub fn turn(&self) -> IceServer {
-        IceServer {
-            urls: vec![format!("turn:{}?transport=udp", self.address)],
-            username: Some(USER.to_owned()),
-            credential: Some(CREDENTIAL.to_owned()),
-        }
+        known_to(format!("turn:{}?transport=udp", self.address))
+    }
+
+    /// It as a relay that is reached by TCP.
+    #[must_use]
+    pub fn turn_tcp(&self) -> IceServer {
+        known_to(format!("turn:{}?transport=tcp", self.address))
+    }
+
+    /// It as a relay that is reached by TLS, with its own [`Self::certificate`].
+    #[must_use]
+    pub fn turn_tls(&self) -> IceServer {
+        known_to(format!("turns:{}?transport=tcp", self.tls))
+    }
+
+    /// In DER.
+    #[must_use]
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    /// Stops it, as a crash would.
+    pub fn stop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 
     /// It as one who tells addresses.
@@ -102,7 +149,23 @@ impl TurnServer {
 
 impl Drop for TurnServer {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.stop();
+    }
+}
+
+/// By the one user.
+fn known_to(url: String) -> IceServer {
+    let (username, credential) = (Some(USER.to_owned()), Some(CREDENTIAL.to_owned()));
+    IceServer { urls: vec![url], username, credential }
+}
+
+/// An address that is free by UDP and TCP.
+fn free() -> SocketAddr {
+    loop {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = udp.local_addr().expect("its number");
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
     }
 }

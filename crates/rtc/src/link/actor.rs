@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     LinkError, LinkRole, MediaSink,
-    candidate::{MAX_REMOTE_CANDIDATES, is_usable},
+    candidate::{MAX_REMOTE_CANDIDATES, is_usable, without_base},
     error::name,
     peer::{Peer, Signal, Signals},
     sdp::{Description, with_trickle},
@@ -369,7 +369,7 @@ impl Actor {
             Signal::Candidate(line) => {
                 let line =
                     if line.starts_with("candidate:") { line } else { format!("candidate:{line}") };
-                self.tell_candidate(line).await
+                self.tell_candidate(without_base(&line)).await
             }
             Signal::EndOfCandidates => self.tell_candidate(String::new()).await,
             Signal::Track(track) => {

@@ -1,6 +1,7 @@
-//! The runtime of a connection: tokio's, but for two things.
+//! The runtime of a connection: tokio's, but for three things.
 //!
-//! Its sockets repeat what a DTLS handshake sends ([`super::handshake`]).
+//! Its sockets repeat what a DTLS handshake sends ([`super::handshake`]), and reach TURN servers by
+//! TCP and TLS ([`super::tunnel`]).
 //!
 //! And it keeps what passes a relay from waiting in the library. The task that drives a connection makes one round for each event: it writes, first for the TURN
 //! client and then for the connection, and then reads. What the connection writes to a relay, and
@@ -29,7 +30,10 @@ use webrtc::runtime::{
     TokioRuntime,
 };
 
-use super::handshake::RepeatingSocket;
+use super::{
+    handshake::RepeatingSocket,
+    tunnel::{TunnelServer, TunnellingSocket},
+};
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -42,14 +46,22 @@ pub(super) struct LinkRuntime {
     tokio: TokioRuntime,
     /// Something may pass a relay.
     relay: bool,
+    /// Servers that are not reached by UDP.
+    tunnels: Arc<[TunnelServer]>,
     /// The task that drives the connection: the one that binds its sockets.
     driver: OnceLock<task::Id>,
     rounds: Arc<AtomicU8>,
 }
 
 impl LinkRuntime {
-    pub(super) fn new(relay: bool) -> Self {
-        Self { tokio: TokioRuntime, relay, driver: OnceLock::new(), rounds: Arc::default() }
+    pub(super) fn new(relay: bool, tunnels: Arc<[TunnelServer]>) -> Self {
+        Self {
+            tokio: TokioRuntime,
+            relay,
+            tunnels,
+            driver: OnceLock::new(),
+            rounds: Arc::default(),
+        }
     }
 }
 
@@ -74,7 +86,11 @@ impl Runtime for LinkRuntime {
         if let Some(id) = task::try_id() {
             self.driver.get_or_init(|| id);
         }
-        Ok(Arc::new(RepeatingSocket::new(self.tokio.wrap_udp_socket(socket)?)))
+        let mut socket = self.tokio.wrap_udp_socket(socket)?;
+        if !self.tunnels.is_empty() {
+            socket = Arc::new(TunnellingSocket::new(socket, Arc::clone(&self.tunnels)));
+        }
+        Ok(Arc::new(RepeatingSocket::new(socket)))
     }
 
     fn spawn(&self, future: Boxed<'static, ()>) -> Box<dyn JoinHandle> {
@@ -149,7 +165,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_wait_of_the_driver_is_followed_by_two_rounds() {
-        let runtime = Arc::new(LinkRuntime::new(true));
+        let runtime = Arc::new(LinkRuntime::new(true, Arc::default()));
         let in_task = Arc::clone(&runtime);
         let driver = tokio::spawn(async move {
             let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -1,51 +1,96 @@
 //! STUN and TURN servers, with their names resolved.
 //!
 //! The library resolves a name inside the task that drives the connection, where a DNS server that
-//! does not answer would hold up everything: it gets addresses instead. No certificate is checked
-//! against the name, for only UDP is supported.
+//! does not answer would hold up everything: it gets addresses instead. Those that are reached by
+//! TCP or TLS it knows under stand-ins only ([`super::tunnel`]).
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use quartet_proto::IceServer;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName},
+};
 use tokio::{task::JoinSet, time::timeout_at};
 use webrtc::peer_connection::RTCIceServer;
+
+use super::tunnel::{TunnelServer, stand_in};
 
 /// Servers that are used: each is asked from each address of the machine.
 const MAX_URLS: usize = 8;
 /// How long opening a link may wait for names. Without them the link does without their servers.
 const RESOLVE_DEADLINE: Duration = Duration::from_secs(1);
-/// The port of `stun:` and `turn:` (RFC 7064 §3.2, RFC 7065 §3.1).
+/// The ports of `stun:` and `turn:`, and of `turns:` (RFC 7064 §3.2, RFC 7065 §3.1).
 const DEFAULT_PORT: u16 = 3478;
+const DEFAULT_TLS_PORT: u16 = 5349;
+/// In a stream one lost packet holds up all that follow: relays by UDP have this long to be found
+/// (longer than [`super::RELAY_HEAD_START`], after which the first one that works is taken).
+const UDP_HEAD_START: Duration = Duration::from_millis(500);
 
-/// The servers that the library can use; the others are left out, and said so.
-pub(super) async fn resolve(servers: &[IceServer]) -> Vec<RTCIceServer> {
+/// The servers of a link.
+#[derive(Debug, Default)]
+pub(super) struct Servers {
+    /// As the library is to know them.
+    pub(super) known: Vec<RTCIceServer>,
+    /// Those among them that have a stand-in.
+    pub(super) tunnels: Vec<TunnelServer>,
+}
+
+/// The servers that can be used; the others are left out, and said so.
+pub(super) async fn resolve(servers: &[IceServer], certificates: &[Vec<u8>]) -> Servers {
     let deadline = tokio::time::Instant::now() + RESOLVE_DEADLINE;
     let mut lookups = JoinSet::new();
     let urls = servers.iter().flat_map(|server| server.urls.iter().map(move |url| (server, url)));
     for (order, (server, url)) in urls.take(MAX_URLS).enumerate() {
         let Some(url) = Url::parse(url) else {
-            tracing::warn!(order, "an ICE server is left out: only stun: and turn: over UDP work");
+            tracing::warn!(order, "an ICE server is left out: it is of an unknown kind");
             continue;
         };
         let username = server.username.clone().unwrap_or_default();
         let credential = server.credential.clone().unwrap_or_default();
-        if url.relay && (username.is_empty() || credential.is_empty()) {
+        if url.relays() && (username.is_empty() || credential.is_empty()) {
             tracing::warn!(order, "an ICE server is left out: it has no credentials");
             continue;
         }
         lookups.spawn(async move {
             let found = timeout_at(deadline, tokio::net::lookup_host((&*url.host, url.port))).await;
-            let Ok(Ok(addresses)) = found else {
+            let Ok(Ok(addresses)) = found.map(|found| found.map(one_of_each_family)) else {
                 tracing::warn!(order, "an ICE server is left out: its name cannot be resolved");
                 return (order, None);
             };
-            let urls = url.at(addresses);
-            (order, Some(RTCIceServer { urls, username, credential }))
+            (order, Some((url, addresses, username, credential)))
         });
     }
     let mut resolved: Vec<_> = lookups.join_all().await;
     resolved.sort_by_key(|(order, _)| *order);
-    resolved.into_iter().filter_map(|(_, server)| server).collect()
+    let found: Vec<_> = resolved.into_iter().filter_map(|(_, server)| server).collect();
+    let relay_by_udp = found.iter().any(|(url, ..)| url.kind == Kind::TurnUdp);
+    let head_start = if relay_by_udp { UDP_HEAD_START } else { Duration::ZERO };
+    let mut tls = None;
+    let mut servers = Servers::default();
+    for (url, mut addresses, username, credential) in found {
+        if matches!(url.kind, Kind::TurnTcp | Kind::TurnTls) {
+            let tls = match url.kind {
+                Kind::TurnTls => {
+                    let Ok(name) = ServerName::try_from(url.host.clone()) else { continue };
+                    let config = tls.get_or_insert_with(|| client_config(certificates));
+                    Some((Arc::clone(config), name))
+                }
+                _ => None,
+            };
+            for address in &mut addresses {
+                // At most two for each of `MAX_URLS`.
+                let number = servers.tunnels.len() as u8 + 1;
+                let stand_in = stand_in(number, *address);
+                let tls = tls.clone();
+                servers.tunnels.push(TunnelServer { stand_in, address: *address, tls, head_start });
+                *address = stand_in;
+            }
+        }
+        let urls = addresses.iter().map(|address| url.at(*address)).collect();
+        servers.known.push(RTCIceServer { urls, username, credential });
+    }
+    servers
 }
 
 /// Whether a server relays.
@@ -53,10 +98,40 @@ pub(super) fn is_relay(server: &RTCIceServer) -> bool {
     server.urls.iter().any(|url| url.starts_with("turn:"))
 }
 
-/// A `stun:` or `turn:` URI.
+/// The library takes, of several addresses, the first of the family that fits.
+fn one_of_each_family(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let addresses: Vec<_> = addresses.collect();
+    let v4 = addresses.iter().find(|address| address.is_ipv4());
+    let v6 = addresses.iter().find(|address| address.is_ipv6());
+    v4.into_iter().chain(v6).copied().collect()
+}
+
+/// Trusts the usual authorities and these; one that is no certificate vouches for nobody.
+fn client_config(certificates: &[Vec<u8>]) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    roots.add_parsable_certificates(certificates.iter().map(|der| CertificateDer::from(&**der)));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring knows the default versions of TLS")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
+/// What a URI asks for, and by what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Stun,
+    TurnUdp,
+    TurnTcp,
+    TurnTls,
+}
+
+/// A `stun:`, `turn:` or `turns:` URI.
 #[derive(Debug, PartialEq, Eq)]
 struct Url {
-    relay: bool,
+    kind: Kind,
     host: String,
     port: u16,
 }
@@ -64,15 +139,19 @@ struct Url {
 impl Url {
     fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once(':')?;
-        let relay = match scheme {
-            "stun" => false,
-            "turn" => true,
+        let (authority, query) = match rest.split_once('?') {
+            Some((authority, query)) => (authority, Some(query)),
+            None => (rest, None),
+        };
+        // `stuns:` tells an address that a stream has, which is of no use here; a relay by DTLS is
+        // what no usual server offers by default.
+        let kind = match (scheme, query) {
+            ("stun", None) => Kind::Stun,
+            ("turn", None | Some("transport=udp")) => Kind::TurnUdp,
+            ("turn", Some("transport=tcp")) => Kind::TurnTcp,
+            ("turns", None | Some("transport=tcp")) => Kind::TurnTls,
             _ => return None,
         };
-        let (authority, query) = rest.split_once('?').unwrap_or((rest, "transport=udp"));
-        if query != "transport=udp" {
-            return None;
-        }
         let (host, port) = match authority.strip_prefix('[') {
             Some(rest) => {
                 let (host, port) = rest.split_once(']')?;
@@ -83,18 +162,22 @@ impl Url {
                 None => (authority, None),
             },
         };
-        let port = port.map_or(Some(DEFAULT_PORT), |port| port.parse().ok())?;
-        (!host.is_empty()).then(|| Self { relay, host: host.to_owned(), port })
+        let default = if kind == Kind::TurnTls { DEFAULT_TLS_PORT } else { DEFAULT_PORT };
+        let port = port.map_or(Some(default), |port| port.parse().ok())?;
+        (!host.is_empty()).then(|| Self { kind, host: host.to_owned(), port })
     }
 
-    /// One URI for each address family: the library takes, of several, the first that fits.
-    fn at(&self, addresses: impl Iterator<Item = SocketAddr>) -> Vec<String> {
-        let scheme = if self.relay { "turn" } else { "stun" };
-        let query = if self.relay { "?transport=udp" } else { "" };
-        let addresses: Vec<_> = addresses.collect();
-        let v4 = addresses.iter().find(|address| address.is_ipv4());
-        let v6 = addresses.iter().find(|address| address.is_ipv6());
-        v4.into_iter().chain(v6).map(|address| format!("{scheme}:{address}{query}")).collect()
+    fn relays(&self) -> bool {
+        self.kind != Kind::Stun
+    }
+
+    /// As the library is to know it, at this address.
+    fn at(&self, address: SocketAddr) -> String {
+        if self.relays() {
+            format!("turn:{address}?transport=udp")
+        } else {
+            format!("stun:{address}")
+        }
     }
 }
 
@@ -102,35 +185,81 @@ impl Url {
 mod tests {
     use super::*;
 
-    fn url(relay: bool, host: &str, port: u16) -> Option<Url> {
-        Some(Url { relay, host: host.to_owned(), port })
+    fn url(kind: Kind, host: &str, port: u16) -> Option<Url> {
+        Some(Url { kind, host: host.to_owned(), port })
     }
 
     #[test]
     fn the_forms_of_a_url_are_understood() {
-        assert_eq!(Url::parse("stun:stun.example"), url(false, "stun.example", 3478));
-        assert_eq!(Url::parse("turn:192.0.2.7:99"), url(true, "192.0.2.7", 99));
-        assert_eq!(Url::parse("turn:[2001:db8::7]:99"), url(true, "2001:db8::7", 99));
-        assert_eq!(Url::parse("turn:[2001:db8::7]?transport=udp"), url(true, "2001:db8::7", 3478));
-        for bad in ["", "stun:", "turns:x", "turn:x?transport=tcp", "turn:x:y", "turn:[x", "x"] {
+        use Kind::{Stun, TurnTcp, TurnTls, TurnUdp};
+        assert_eq!(Url::parse("stun:stun.example"), url(Stun, "stun.example", 3478));
+        assert_eq!(Url::parse("turn:192.0.2.7:99"), url(TurnUdp, "192.0.2.7", 99));
+        assert_eq!(Url::parse("turn:[2001:db8::7]:99"), url(TurnUdp, "2001:db8::7", 99));
+        let v6 = Url::parse("turn:[2001:db8::7]?transport=udp");
+        assert_eq!(v6, url(TurnUdp, "2001:db8::7", 3478));
+        assert_eq!(Url::parse("turn:x?transport=tcp"), url(TurnTcp, "x", 3478));
+        assert_eq!(Url::parse("turns:x"), url(TurnTls, "x", 5349));
+        assert_eq!(Url::parse("turns:x:443?transport=tcp"), url(TurnTls, "x", 443));
+        for bad in [
+            "",
+            "stun:",
+            "stuns:x",
+            "turns:x?transport=udp",
+            "turn:x?transport=sctp",
+            "turn:x:y",
+            "turn:[x",
+            "x",
+        ] {
             assert_eq!(Url::parse(bad), None, "{bad}");
         }
     }
 
-    #[tokio::test]
-    async fn what_cannot_be_used_is_left_out() {
-        let server = |url: &str, user: Option<&str>| IceServer {
+    fn server(url: &str, user: Option<&str>) -> IceServer {
+        IceServer {
             urls: vec![url.to_owned()],
             username: user.map(str::to_owned),
             credential: user.map(str::to_owned),
-        };
+        }
+    }
+
+    fn urls(servers: Servers) -> Vec<String> {
+        servers.known.into_iter().flat_map(|server| server.urls).collect()
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_used_is_left_out() {
         let servers = [
-            server("turns:192.0.2.7", Some("u")),
+            server("stuns:192.0.2.7", None),
             server("turn:192.0.2.7", None),
+            server("turns:192.0.2.7", None),
             server("stun:[::1]:7", None),
             server("turn:127.0.0.1:7", Some("u")),
         ];
-        let urls: Vec<_> = resolve(&servers).await.into_iter().flat_map(|s| s.urls).collect();
-        assert_eq!(urls, ["stun:[::1]:7", "turn:127.0.0.1:7?transport=udp"]);
+        let resolved = resolve(&servers, &[]).await;
+        assert!(resolved.tunnels.is_empty());
+        assert_eq!(urls(resolved), ["stun:[::1]:7", "turn:127.0.0.1:7?transport=udp"]);
+    }
+
+    #[tokio::test]
+    async fn servers_that_are_reached_by_a_stream_have_stand_ins() {
+        let servers = [
+            server("turn:127.0.0.1:7?transport=tcp", Some("u")),
+            server("turns:[::1]:7", Some("u")),
+        ];
+        let resolved = resolve(&servers, &[]).await;
+        let real: Vec<_> = resolved.tunnels.iter().map(|it| it.address.to_string()).collect();
+        assert_eq!(real, ["127.0.0.1:7", "[::1]:7"]);
+        assert_eq!(resolved.tunnels.iter().filter(|it| it.tls.is_some()).count(), 1);
+        assert!(resolved.tunnels.iter().all(|it| it.head_start.is_zero()));
+        let stand_ins = ["turn:240.0.0.1:3001?transport=udp", "turn:[100::2]:3002?transport=udp"];
+        assert_eq!(urls(resolved), stand_ins);
+    }
+
+    #[tokio::test]
+    async fn a_relay_by_udp_comes_first() {
+        let servers = ["turn:127.0.0.1:7?transport=tcp", "turn:127.0.0.1:7"];
+        let resolved = resolve(&servers.map(|url| server(url, Some("u"))), &[]).await;
+        assert!(resolved.tunnels.iter().all(|it| it.head_start == UDP_HEAD_START));
+        assert_eq!(resolved.tunnels.len(), 1);
     }
 }

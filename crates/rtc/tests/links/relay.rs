@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use quartet_core::LinkState;
+use quartet_core::{LinkAction, LinkState};
+use quartet_proto::IceServer;
 use quartet_rtc::{IceConfig, IcePolicy};
 use quartet_testkit::turn::TurnServer;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use crate::pair::{Pair, loopback};
+use crate::pair::{PATIENCE, Pair, loopback};
 
 #[tokio::test]
 async fn everything_can_go_through_a_relay() {
@@ -23,6 +24,97 @@ async fn everything_can_go_through_a_relay() {
         assert_eq!(stats.local_candidate.as_deref(), Some("relay"));
     }
     pair.close().await;
+}
+
+/// Relays only, to be reached in this way.
+fn by(server: &TurnServer, way: IceServer) -> IceConfig {
+    let certificates = vec![server.certificate().to_vec()];
+    IceConfig { servers: vec![way], policy: IcePolicy::Relay, certificates, ..loopback() }
+}
+
+#[tokio::test]
+async fn a_relay_can_be_reached_by_tcp() {
+    let server = TurnServer::start();
+    let way = || by(&server, server.turn_tcp());
+    let mut pair = Pair::start(way(), way()).await;
+    pair.reaches(LinkState::Connected).await;
+    pair.exchange().await;
+    for side in [&pair.offerer, &pair.answerer] {
+        assert_eq!(side.link.stats().await.local_candidate.as_deref(), Some("relay"));
+    }
+    // After an ICE restart too, which makes new sockets and so new streams.
+    pair.offerer.link.act(LinkAction::Offer { ice_restart: true });
+    while pair.answerer.descriptions.lock().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    pair.exchange().await;
+    assert_eq!(*pair.offerer.broken.lock(), None);
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn a_relay_can_be_reached_by_tls() {
+    let server = TurnServer::start();
+    let way = || by(&server, server.turn_tls());
+    let mut pair = Pair::start(way(), way()).await;
+    pair.reaches(LinkState::Connected).await;
+    pair.exchange().await;
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn ends_that_reach_the_relay_in_different_ways_reach_each_other() {
+    let server = TurnServer::start();
+    let mut pair = Pair::start(by(&server, server.turn_tls()), by(&server, server.turn())).await;
+    pair.reaches(LinkState::Connected).await;
+    pair.exchange().await;
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn a_relay_whose_certificate_nobody_vouches_for_is_not_used() {
+    let server = TurnServer::start();
+    let unknown = IceConfig { certificates: Vec::new(), ..by(&server, server.turn_tls()) };
+    let pair = Pair::start(unknown, loopback()).await;
+    timeout(PATIENCE, async {
+        while pair.offerer.candidates.lock().last().is_none_or(|last| !last.candidate.is_empty()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("the end of candidates is told");
+    assert!(pair.offerer.candidate_types().is_empty());
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn one_relay_can_be_named_with_all_its_ways() {
+    let server = TurnServer::start();
+    let all = || {
+        let servers = vec![server.turn_tls(), server.turn_tcp(), server.turn()];
+        IceConfig { servers, ..by(&server, server.turn()) }
+    };
+    let mut pair = Pair::start(all(), all()).await;
+    pair.reaches(LinkState::Connected).await;
+    pair.exchange().await;
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn a_relayed_candidate_tells_nothing_but_the_relay() {
+    let server = TurnServer::start();
+    for way in [server.turn(), server.turn_tcp()] {
+        let mut pair = Pair::start(by(&server, way.clone()), by(&server, way)).await;
+        pair.reaches(LinkState::Connected).await;
+        let candidates = pair.offerer.candidates.lock().clone();
+        for line in candidates.iter().map(|it| &it.candidate).filter(|line| !line.is_empty()) {
+            assert!(line.contains("typ relay raddr 0.0.0.0 rport 0"), "{line}");
+        }
+        for description in pair.offerer.descriptions.lock().iter() {
+            assert!(!description.contains("a=candidate"), "{description}");
+        }
+        pair.close().await;
+    }
 }
 
 #[tokio::test]
