@@ -15,10 +15,8 @@ describe('the protocol page', () => {
   const page = readFileSync('../docs/protocol.md', 'utf8');
   const server = page.slice(page.indexOf('## From the server'), page.indexOf('## Descriptions'));
   const blocks = [...server.matchAll(/```json\n([^`]*)```/g)].map((match) => match[1] ?? '');
-  // A block is one object, or one to a line.
-  const examples = blocks.flatMap((block) =>
-    block.startsWith('{\n') ? [block] : block.trim().split('\n'),
-  );
+  // Each object of a block begins at the beginning of a line.
+  const examples = blocks.flatMap((block) => block.trim().split(/\n(?=\{)/));
 
   it('has examples', () => expect(examples.length).toBeGreaterThan(20));
 

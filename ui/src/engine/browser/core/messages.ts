@@ -48,6 +48,11 @@ export interface Candidate {
   usernameFragment?: string;
 }
 
+/** Why somebody is no longer in the room. */
+export type LeaveReason = 'left' | 'lost' | 'removed';
+/** Who gets into a room: everybody with the link, whom somebody inside lets in, nobody. */
+export type RoomPolicy = 'open' | 'knock' | 'locked';
+
 /** What one participant says to another through the server. */
 export type Relayed =
   | { type: 'description'; epoch: Epoch; kind: DescriptionKind; sdp: string }
@@ -68,7 +73,12 @@ export type ServerMessage =
   | { type: 'roster'; peers: PeerInfo[] }
   | { type: 'welcome'; you: PeerId; peers: PeerInfo[]; ice_servers: IceServer[] }
   | { type: 'peer_joined'; peer: PeerInfo }
-  | { type: 'peer_left'; peer: PeerId; reason: 'left' | 'lost' }
+  | { type: 'peer_left'; peer: PeerId; reason: LeaveReason }
+  /** Somebody inside has to let the receiver in. */
+  | { type: 'waiting' }
+  | { type: 'knock'; peer: PeerInfo }
+  | { type: 'knock_over'; peer: PeerId }
+  | { type: 'policy'; policy: RoomPolicy; by: PeerId }
   | { type: 'peer_media'; peer: PeerId; media: MediaState }
   | { type: 'pong' }
   | { type: 'error'; code: string; message: string }
@@ -109,11 +119,21 @@ function serverMessage(it: Fields): ServerMessage {
     case 'peer_joined':
       return { type: 'peer_joined', peer: peerInfo(it['peer']) };
     case 'peer_left': {
-      const reason = oneOf(it['reason'], ['left', 'lost']);
+      const reason = oneOf(it['reason'], ['left', 'lost', 'removed']);
       return { type: 'peer_left', peer: peerId(it['peer']), reason };
     }
     case 'peer_media':
       return { type: 'peer_media', peer: peerId(it['peer']), media: media(it['media']) };
+    case 'waiting':
+      return { type: 'waiting' };
+    case 'knock':
+      return { type: 'knock', peer: peerInfo(it['peer']) };
+    case 'knock_over':
+      return { type: 'knock_over', peer: peerId(it['peer']) };
+    case 'policy': {
+      const policy = oneOf(it['policy'], ['open', 'knock', 'locked']);
+      return { type: 'policy', policy, by: peerId(it['by']) };
+    }
     case 'error':
       return {
         type: 'error',

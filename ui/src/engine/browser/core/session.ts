@@ -6,7 +6,7 @@
 // outputs and the next timeout out. Left out: sockets, JSON, links.
 
 import { ROOM_CAPACITY } from './limits';
-import type { Epoch, MediaState, PeerId, PeerInfo, ServerMessage } from './messages';
+import type { Epoch, LeaveReason, MediaState, PeerId, PeerInfo, ServerMessage } from './messages';
 import type { Reach } from './negotiator';
 import { earliest, Outbox, type LinkEvent, type Output, type SessionEnd } from './output';
 import { Peer, sameMedia } from './peer';
@@ -187,7 +187,7 @@ export class Session {
     }
   }
 
-  private peerLeft(now: number, id: PeerId, reason: 'left' | 'lost'): void {
+  private peerLeft(now: number, id: PeerId, reason: LeaveReason): void {
     const peer = this.peers.get(id);
     // Lost by the server; the link may be alive.
     if (reason === 'lost') return peer?.lost(now);
@@ -199,6 +199,7 @@ export class Session {
   private refused(now: number, code: string, message: string): void {
     switch (code) {
       case 'replaced':
+      case 'removed':
         return this.end({ reason: 'refused', code, message });
       // The addressee has just left, or is not back yet: its negotiator copes.
       case 'unknown_peer':
