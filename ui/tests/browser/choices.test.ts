@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 
-import { wantedCodecs } from '../../src/engine/browser/codecs';
+import { preferredCodecs } from '../../src/engine/browser/codecs';
 import { Allowance } from '../../src/engine/browser/core/allowance';
 import { Backoff, SETTLED } from '../../src/engine/browser/core/backoff';
 import { entrance } from '../../src/engine/browser/core/entrance';
@@ -161,11 +161,13 @@ describe('the entrance', () => {
 describe('codecs', () => {
   const codec = (mimeType: string) => ({ mimeType });
   const all = ['audio/opus', 'audio/red', 'audio/PCMU', 'video/H264', 'video/rtx', 'video/VP8'];
-  it('are Opus with copies and VP8 with retransmissions', () => {
-    const of = (kind: 'audio' | 'video') =>
-      wantedCodecs(kind, all.map(codec)).map((it) => it.mimeType);
-    expect(of('audio')).toEqual(['audio/red', 'audio/opus']);
-    expect(of('video')).toEqual(['video/VP8', 'video/rtx']);
+  it('are first Opus with copies and VP8 with retransmissions, and none is left out', () => {
+    const of = (part: string) => {
+      const codecs = all.filter((type) => type.startsWith(part)).map(codec);
+      return preferredCodecs(part as 'audio' | 'video', codecs).map(({ mimeType }) => mimeType);
+    };
+    expect(of('audio')).toEqual(['audio/red', 'audio/opus', 'audio/PCMU']);
+    expect(of('video')).toEqual(['video/VP8', 'video/rtx', 'video/H264']);
   });
 });
 

@@ -9,21 +9,28 @@ const WANTED = {
 
 export type MediaKind = keyof typeof WANTED;
 
-/** Those of the browser's codecs that are wanted, in the order in which they are. */
-export function wantedCodecs<Codec extends { mimeType: string }>(
+/**
+ * The browser's codecs, those first that are wanted. None is left out: Firefox goes on naming the
+ * feedback of those, and Chromium refuses such a description.
+ */
+export function preferredCodecs<Codec extends { mimeType: string }>(
   kind: MediaKind,
   codecs: readonly Codec[],
 ): Codec[] {
-  return WANTED[kind].flatMap((type) => codecs.filter((it) => it.mimeType.toLowerCase() === type));
+  const wanted: readonly string[] = WANTED[kind];
+  const place = ({ mimeType }: Codec) => {
+    const index = wanted.indexOf(mimeType.toLowerCase());
+    return index < 0 ? wanted.length : index;
+  };
+  // Sorting is stable: the others stay in the browser's own order.
+  return [...codecs].sort((a, b) => place(a) - place(b));
 }
 
 export function preferCodecs(transceiver: RTCRtpTransceiver, kind: MediaKind): void {
   if (!('setCodecPreferences' in transceiver) || !('getCapabilities' in RTCRtpReceiver)) return;
-  const codecs = wantedCodecs(kind, RTCRtpReceiver.getCapabilities(kind)?.codecs ?? []);
-  const essential = kind === 'audio' ? 'audio/opus' : 'video/vp8';
-  if (!codecs.some((codec) => codec.mimeType.toLowerCase() === essential)) return;
+  const codecs = RTCRtpReceiver.getCapabilities(kind)?.codecs ?? [];
   try {
-    transceiver.setCodecPreferences(codecs);
+    transceiver.setCodecPreferences(preferredCodecs(kind, codecs));
   } catch {
     // A browser that takes none of it goes on as it likes.
   }
