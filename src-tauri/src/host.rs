@@ -58,7 +58,7 @@ impl Host {
 }
 
 fn start() -> Result<Server, HostError> {
-    let open = |listen| Server::start(ServerConfig { listen, ice_servers: Vec::new() });
+    let open = |listen| Server::start(ServerConfig::at(listen));
     if let Ok(text) = std::env::var(LISTEN_VARIABLE) {
         return Ok(open(text.parse().map_err(|_| HostError::Variable)?)?);
     }

@@ -9,6 +9,7 @@ mod room;
 use std::time::Duration;
 
 use quartet_harness::{Participant, ParticipantOptions};
+use quartet_server::TurnCredentials;
 use quartet_testkit::turn::{CREDENTIAL, TurnServer, USER};
 use room::Room;
 
@@ -42,6 +43,37 @@ fn two_people_see_and_hear_each_other_through_a_relay() {
         };
         assert!(most("video_in", "frames") > Some(60), "{figures:?}");
         assert!(most("audio_in", "packets") > Some(40), "{figures:?}");
+    }
+}
+
+#[test]
+fn whoever_came_long_ago_meets_a_newcomer_with_fresh_credentials() {
+    let turn = TurnServer::start_with_secret("a long secret");
+    let ttl = Duration::from_secs(4);
+    let room = Room::open_with(|config| {
+        let urls = turn.turn().urls;
+        config.turn = Some(TurnCredentials::new("a long secret", urls, ttl));
+    });
+    let join = |name, hz| {
+        let mut options = ParticipantOptions::with_tone(name, hz, 60);
+        options.extra.extend(["--ice-policy", "relay"].map(str::to_owned));
+        room.join(&options)
+    };
+    let ann = join("Ann", 500);
+    ann.wait_for("joined", 1, Duration::from_secs(10)).unwrap();
+    // What Ann came with has ended when Bo comes, and his path to her is a new one.
+    std::thread::sleep(ttl + Duration::from_secs(2));
+    let bo = join("Bo", 900);
+    let paths = ann.wait_for("connected", 1, Duration::from_secs(10)).unwrap();
+    assert_eq!((&paths[0]["local"], &paths[0]["remote"]), (&"relay".into(), &"relay".into()));
+    // And so has what Bo came with, while they see and hear each other.
+    std::thread::sleep(ttl + Duration::from_secs(2));
+    for mut person in [ann, bo] {
+        assert_eq!(person.events_named("connected").len(), 1);
+        let figures = person.events_named("stats").pop().unwrap();
+        assert!(figures["peers"][0]["video_in"]["frames"].as_u64() > Some(90), "{figures}");
+        person.child().terminate().unwrap();
+        assert_eq!(person.wait(Duration::from_secs(5)).unwrap().code(), Some(0));
     }
 }
 

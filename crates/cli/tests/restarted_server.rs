@@ -93,7 +93,7 @@ fn be_the_server() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let listen = address.parse().unwrap();
-        let server = Server::start(ServerConfig { listen, ice_servers: Vec::new() }).unwrap();
+        let server = Server::start(ServerConfig::at(listen)).unwrap();
         writeln!(std::io::stdout(), "\nurl={}", server.url()).unwrap();
         std::future::pending::<()>().await;
     });

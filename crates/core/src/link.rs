@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quartet_proto::{Candidate, DescriptionKind, PeerMessage};
+use quartet_proto::{Candidate, DescriptionKind, IceServer, PeerMessage};
 
 /// What a link is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub enum LinkAction {
     },
     /// Take a candidate of the peer's; one that comes before the description waits for it.
     Candidate(Candidate),
+    /// Use these STUN and TURN servers of the signalling server from the next restart on: the
+    /// credentials of those before will end.
+    IceServers(Vec<IceServer>),
 }
 
 /// How the peer connection is (`RTCPeerConnectionState`).

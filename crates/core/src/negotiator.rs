@@ -488,6 +488,13 @@ impl Negotiator {
         self.repair_at = None;
     }
 
+    /// The link learns the servers that a restart is to use.
+    pub(crate) fn renew_ice_servers(&self, out: &mut Outbox) {
+        if self.link.is_some() {
+            self.act(LinkAction::IceServers(out.ice_servers.clone()), out);
+        }
+    }
+
     fn act(&self, action: LinkAction, out: &mut Outbox) {
         out.push(Output::Link { peer: self.peer, epoch: self.epoch, action });
     }

@@ -155,6 +155,7 @@ impl Session {
             return;
         }
         match message {
+            ServerMessage::IceServers { ice_servers } => self.renew_ice_servers(ice_servers),
             ServerMessage::PeerJoined { peer } => self.peer_joined(now, peer, Reach::First),
             ServerMessage::PeerLeft { peer, reason, .. } => self.peer_left(now, peer, reason),
             ServerMessage::PeerMedia { peer, media } => {
@@ -194,7 +195,7 @@ impl Session {
         now: Instant,
         you: PeerId,
         listed: Vec<PeerInfo>,
-        mut ice_servers: Vec<IceServer>,
+        ice_servers: Vec<IceServer>,
     ) {
         if you != self.own {
             // Who offers depends on the ids: with the wrong one no pair would ever connect.
@@ -203,8 +204,7 @@ impl Session {
         }
         let again = self.signalling.has_joined_before();
         self.signalling.welcomed(now);
-        ice_servers.truncate(MAX_ICE_SERVERS);
-        self.out.ice_servers = ice_servers;
+        self.renew_ice_servers(ice_servers);
         let peers = self.believable(listed);
         if !again {
             self.out.event(SessionEvent::Joined { you, present: peers.clone() });
@@ -219,6 +219,16 @@ impl Session {
         let reach = if again { Reach::Again } else { Reach::First };
         for peer in peers {
             self.peer_joined(now, peer, reach);
+        }
+    }
+
+    /// For new links, and for restarts of those that are there.
+    fn renew_ice_servers(&mut self, mut ice_servers: Vec<IceServer>) {
+        ice_servers.truncate(MAX_ICE_SERVERS);
+        if mem::replace(&mut self.out.ice_servers, ice_servers) != self.out.ice_servers {
+            for peer in self.peers.values() {
+                peer.negotiator.renew_ice_servers(&mut self.out);
+            }
         }
     }
 
@@ -371,8 +381,8 @@ fn clipped(mut info: PeerInfo) -> PeerInfo {
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     queue: VecDeque<Output>,
-    /// For new links.
-    ice_servers: Vec<IceServer>,
+    /// For new links and restarts.
+    pub(crate) ice_servers: Vec<IceServer>,
 }
 
 impl Outbox {

@@ -5,6 +5,7 @@ use std::fmt;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq as _;
 
 /// Why a text is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,8 +68,9 @@ impl std::str::FromStr for PeerId {
 
 /// 128 random bits, made for one visit to a room: whoever shows them is that participant.
 ///
-/// Known to the participant and the server only, never to the other participants.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Known to the participant and the server only, never to the other participants. Comparing two
+/// takes the same time whatever they have in common.
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SessionKey([u8; 16]);
 
@@ -88,6 +90,14 @@ impl SessionKey {
         PeerId(u64::from_be_bytes(first))
     }
 }
+
+impl PartialEq for SessionKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for SessionKey {}
 
 impl fmt::Debug for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -265,6 +265,11 @@ pub enum ServerMessage {
         /// Who changed it.
         by: PeerId,
     },
+    /// In place of those of `welcome`, before their credentials end.
+    IceServers {
+        /// All STUN and TURN servers that the server offers.
+        ice_servers: Vec<IceServer>,
+    },
     /// Somebody came.
     PeerJoined {
         /// Who.
@@ -342,6 +347,7 @@ impl fmt::Debug for ServerMessage {
             Self::Knock { peer } => write!(f, "Knock({peer:?})"),
             Self::KnockOver { peer } => write!(f, "KnockOver({peer})"),
             Self::Policy { policy, by } => write!(f, "Policy({policy:?}, by {by})"),
+            Self::IceServers { ice_servers } => write!(f, "IceServers({})", ice_servers.len()),
             Self::PeerJoined { peer } => write!(f, "PeerJoined({peer:?})"),
             Self::PeerLeft { peer, reason, by } => {
                 write!(f, "PeerLeft({peer}, {reason:?}, by {by:?})")

@@ -10,7 +10,7 @@ mod tunnel;
 use std::{sync::Arc, time::Duration};
 
 use quartet_core::LinkState;
-use quartet_proto::Candidate;
+use quartet_proto::{Candidate, IceServer};
 use rtc::{
     ice::mdns::MulticastDnsMode,
     media_stream::MediaStreamTrack,
@@ -38,8 +38,8 @@ use webrtc::{
     runtime::Runtime,
 };
 
-use self::{addresses::Addresses, link_runtime::LinkRuntime, servers::Servers};
-pub(crate) use self::{codecs::TRANSPORT_CC, tunnel::is_stand_in};
+use self::{addresses::Addresses, link_runtime::LinkRuntime};
+pub(crate) use self::{codecs::TRANSPORT_CC, servers::Servers, tunnel::is_stand_in};
 use crate::{
     IceConfig, IcePolicy, LinkError,
     error::name,
@@ -144,6 +144,7 @@ pub(crate) struct Peer {
     pub(crate) voice: Outgoing,
     pub(crate) video: Outgoing,
     pub(crate) channel: Arc<dyn DataChannel>,
+    certificates: Arc<[Vec<u8>]>,
 }
 
 impl Peer {
@@ -213,7 +214,8 @@ impl Peer {
             Ok((voice, video, channel)) => {
                 let signals =
                     Signals { queue: queue_end, state: state_end, key_frame_wanted, clocks };
-                Ok((Self { connection, voice, video, channel }, signals))
+                let certificates = ice.certificates.clone().into();
+                Ok((Self { connection, voice, video, channel, certificates }, signals))
             }
             Err(error) => {
                 let _ = connection.close().await;
@@ -255,6 +257,29 @@ impl Peer {
     pub(crate) async fn take_answer(&self, answer: String) -> Result<()> {
         let answer = RTCSessionDescription::answer(answer)?;
         self.connection.set_remote_description(answer).await
+    }
+
+    /// Looks up the names of other servers.
+    pub(crate) fn resolve(
+        &self,
+        servers: Vec<IceServer>,
+    ) -> impl Future<Output = Servers> + Send + use<> {
+        let certificates = Arc::clone(&self.certificates);
+        async move { servers::resolve(&servers, &certificates).await }
+    }
+
+    /// From the next ICE restart on, these servers are used; of those that are reached by a stream,
+    /// the ones that the link began with, for their stand-ins are known. What the library refuses
+    /// changes nothing: the path that is there needs none of them.
+    pub(crate) async fn set_ice_servers(&self, servers: Servers) {
+        let policy = self.connection.get_configuration().await.ice_transport_policy();
+        let configuration = RTCConfigurationBuilder::default()
+            .with_ice_servers(servers.known)
+            .with_ice_transport_policy(policy)
+            .build();
+        if let Err(error) = self.connection.set_configuration(configuration).await {
+            tracing::warn!(error = name(&error), "the ICE servers stay as they were");
+        }
     }
 
     /// Takes a candidate of the peer's.

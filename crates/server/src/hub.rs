@@ -13,13 +13,14 @@
 //! Left to the shell: bytes, JSON, the rate of messages, full queues.
 
 mod admission;
+mod credentials;
 mod door;
 mod refusal;
 mod room;
 
 use std::{
     collections::{BTreeMap, VecDeque, btree_map::Entry},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use quartet_proto::{
@@ -33,6 +34,7 @@ use self::{
     refusal::Refusal,
     room::{Room, Seat},
 };
+use crate::TurnCredentials;
 
 /// Connections at once: with the files of the process they stay below the usual limit of 1024
 /// descriptors. One more is answered with `server_full` and closed.
@@ -76,6 +78,8 @@ pub enum Output {
 pub struct HubConfig {
     /// STUN and TURN servers for everybody who joins.
     pub ice_servers: Vec<IceServer>,
+    /// And one with credentials that end.
+    pub turn: Option<TurnCredentials>,
     /// [`MAX_CONNECTIONS`] unless chosen otherwise.
     pub max_connections: usize,
     /// [`MAX_ROOMS`] unless chosen otherwise.
@@ -84,7 +88,12 @@ pub struct HubConfig {
 
 impl Default for HubConfig {
     fn default() -> Self {
-        Self { ice_servers: Vec::new(), max_connections: MAX_CONNECTIONS, max_rooms: MAX_ROOMS }
+        Self {
+            ice_servers: Vec::new(),
+            turn: None,
+            max_connections: MAX_CONNECTIONS,
+            max_rooms: MAX_ROOMS,
+        }
     }
 }
 
@@ -123,6 +132,8 @@ pub struct Hub {
     /// No deadline is earlier than this. Hearing from somebody moves theirs back without touching
     /// it: the hub then wakes once for nothing, instead of searching at every message.
     wake: Option<Instant>,
+    /// What the calendar said at an instant, for what ends at a date.
+    clock: Option<(Instant, SystemTime)>,
 }
 
 impl Hub {
@@ -135,12 +146,20 @@ impl Hub {
             rooms: BTreeMap::new(),
             outputs: VecDeque::new(),
             wake: None,
+            clock: None,
         }
+    }
+
+    /// Tells the hub the date. Without one it gives no credentials that end; it goes on from the
+    /// last, so only a clock that was set makes a difference.
+    pub fn set_clock(&mut self, now: Instant, date: SystemTime) {
+        self.clock = Some((now, date));
     }
 
     /// Takes what happened to `conn`. A connection that the hub has closed or never heard of can
     /// bring nothing.
     pub fn handle(&mut self, now: Instant, conn: ConnId, input: Input) {
+        self.advance_clock(now);
         match input {
             Input::Connected => return self.connect(now, conn),
             Input::Disconnected => return self.forget(now, conn),
@@ -195,6 +214,8 @@ impl Hub {
         for (room, peer) in overdue {
             self.clear_seat(now, room, peer, LeaveReason::Lost);
         }
+        self.advance_clock(now);
+        self.renew_credentials(now);
         let silences = self.connections.values().map(|connection| connection.heard + SILENCE_LIMIT);
         self.wake = silences.chain(self.rooms.values().flat_map(Room::deadlines)).min();
     }

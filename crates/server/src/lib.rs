@@ -10,6 +10,8 @@ mod page;
 mod server;
 mod socket;
 mod token_bucket;
+mod turn_credentials;
 
 pub use hub::{ConnId, Hub, HubConfig, Input, MAX_CONNECTIONS, MAX_ROOMS, Output};
 pub use server::{Server, ServerConfig, StartError};
+pub use turn_credentials::{TURN_TTL, TurnCredentials};

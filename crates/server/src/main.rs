@@ -3,12 +3,15 @@
 use std::{
     io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
+    path::PathBuf,
     process::ExitCode,
+    str::FromStr,
+    time::Duration,
 };
 
 use clap::Parser;
 use quartet_proto::IceServer;
-use quartet_server::{Server, ServerConfig, StartError};
+use quartet_server::{Server, ServerConfig, StartError, TURN_TTL, TurnCredentials};
 use tracing_subscriber::EnvFilter;
 
 /// Introduces the people of Quartet calls to each other. Picture and sound do not pass through it.
@@ -27,6 +30,69 @@ struct Args {
         value_name = "stun:HOST[:PORT] | turn:USER:CREDENTIAL@HOST[:PORT][?transport=udp|tcp]"
     )]
     ice_servers: Vec<IceServer>,
+
+    #[command(flatten)]
+    turn: TurnArgs,
+}
+
+/// A TURN server with which a secret is shared: everybody who joins gets credentials of their own,
+/// which end, and new ones in good time.
+#[derive(Debug, clap::Args)]
+struct TurnArgs {
+    /// A way to reach the TURN server; may be given several times.
+    #[arg(
+        long = "turn-url",
+        value_name = "turn[s]:HOST[:PORT][?transport=udp|tcp]",
+        requires = "turn_secret_file"
+    )]
+    turn_urls: Vec<TurnUrl>,
+
+    /// The file with the secret, coturn's `static-auth-secret`.
+    #[arg(long, value_name = "FILE", requires = "turn_urls")]
+    turn_secret_file: Option<PathBuf>,
+
+    /// Seconds until credentials end; half of it before, they are replaced.
+    #[arg(long, value_name = "SECONDS", default_value_t = TURN_TTL.as_secs(),
+        value_parser = clap::value_parser!(u64).range(MIN_TURN_TTL..=MAX_TURN_TTL))]
+    turn_ttl: u64,
+}
+
+/// Clocks of two machines may differ by some seconds, and a call begins within some more.
+const MIN_TURN_TTL: u64 = 60;
+/// A week: longer is no limit any more.
+const MAX_TURN_TTL: u64 = 7 * 24 * 60 * 60;
+
+impl TurnArgs {
+    fn read(self) -> Result<Option<TurnCredentials>, Failure> {
+        let Some(path) = self.turn_secret_file else { return Ok(None) };
+        let unreadable = |source| Failure::TurnSecret { path: path.clone(), source };
+        let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+        let secret = text.trim();
+        if secret.is_empty() {
+            return Err(unreadable(io::ErrorKind::UnexpectedEof.into()));
+        }
+        let urls = self.turn_urls.into_iter().map(|url| url.0).collect();
+        Ok(Some(TurnCredentials::new(secret, urls, Duration::from_secs(self.turn_ttl))))
+    }
+}
+
+/// `turn:` or `turns:` without a login.
+#[derive(Debug, Clone)]
+struct TurnUrl(String);
+
+impl FromStr for TurnUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // The form with a login knows what a host and a transport are; this one lends it one.
+        let form = "write turn:HOST[:PORT][?transport=udp|tcp], or turns: for TLS";
+        let (scheme, place) = text.split_once(':').ok_or(form)?;
+        if !matches!(scheme, "turn" | "turns") || place.contains('@') {
+            return Err(form);
+        }
+        format!("{scheme}:user:credential@{place}").parse::<IceServer>().map_err(|_| form)?;
+        Ok(Self(text.to_owned()))
+    }
 }
 
 /// Why it ended with a failure.
@@ -34,6 +100,8 @@ struct Args {
 enum Failure {
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error("cannot read the TURN secret in {path}: {source}")]
+    TurnSecret { path: PathBuf, source: io::Error },
     #[error("cannot listen to signals, or write: {0}")]
     System(#[from] io::Error),
 }
@@ -59,8 +127,11 @@ async fn main() -> ExitCode {
 async fn run(args: Args) -> Result<(), Failure> {
     // Before the first word: whoever reads it may send a signal at once.
     let end = end_signal()?;
-    let server =
-        Server::start(ServerConfig { listen: args.listen, ice_servers: args.ice_servers })?;
+    let server = Server::start(ServerConfig {
+        ice_servers: args.ice_servers,
+        turn: args.turn.read()?,
+        ..ServerConfig::at(args.listen)
+    })?;
     let listening = serde_json::json!({ "event": "listening", "url": server.url() });
     writeln!(io::stdout(), "{listening}")?;
     end.await;

@@ -11,7 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use hyper_util::{
@@ -28,7 +28,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
 use crate::{
-    ConnId, Hub, HubConfig, Input, Output, http,
+    ConnId, Hub, HubConfig, Input, Output, TurnCredentials, http,
     outbox::{Outbox, Overflow},
 };
 
@@ -62,6 +62,16 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// STUN and TURN servers for everybody who joins.
     pub ice_servers: Vec<IceServer>,
+    /// A TURN server of one's own, with credentials that end.
+    pub turn: Option<TurnCredentials>,
+}
+
+impl ServerConfig {
+    /// A server at that address, with nothing to offer beside itself.
+    #[must_use]
+    pub fn at(listen: SocketAddr) -> Self {
+        Self { listen, ice_servers: Vec::new(), turn: None }
+    }
 }
 
 /// Why a server does not start.
@@ -92,7 +102,11 @@ impl Server {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn start(config: ServerConfig) -> Result<Self, StartError> {
-        let hub = Hub::new(HubConfig { ice_servers: config.ice_servers, ..HubConfig::default() });
+        let hub = Hub::new(HubConfig {
+            ice_servers: config.ice_servers,
+            turn: config.turn,
+            ..HubConfig::default()
+        });
         Self::start_with(config.listen, hub)
     }
 
@@ -247,8 +261,11 @@ async fn run_hub(mut hub: Hub, mut inbox: mpsc::Receiver<Event>, leaving: Cancel
             // What has come is heard before anybody is called silent.
             biased;
             () = leaving.cancelled() => break,
-            Some(event) = inbox.recv() => take(&mut hub, &mut outboxes, event),
-            () = sleep_until(wake) => {}
+            Some(event) = inbox.recv() => {
+                hub.set_clock(Instant::now(), SystemTime::now());
+                take(&mut hub, &mut outboxes, event);
+            }
+            () = sleep_until(wake) => hub.set_clock(Instant::now(), SystemTime::now()),
         }
         hub.handle_timeout(Instant::now());
         deliver(&mut hub, &mut outboxes);

@@ -4,6 +4,8 @@
 
 #[path = "hub/bench.rs"]
 mod bench;
+#[path = "hub/credentials.rs"]
+mod credentials;
 #[path = "hub/interleavings.rs"]
 mod interleavings;
 #[path = "hub/knocking.rs"]

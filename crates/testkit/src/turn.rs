@@ -7,6 +7,7 @@ use std::{
 };
 
 use quartet_proto::IceServer;
+use quartet_server::TurnCredentials;
 
 /// The one user it knows.
 pub const USER: &str = "quartet";
@@ -145,6 +146,12 @@ impl TurnServer {
     pub fn stun(&self) -> IceServer {
         IceServer { urls: vec![format!("stun:{}", self.address)], username: None, credential: None }
     }
+}
+
+/// What makes credentials for a server with that secret.
+#[must_use]
+pub fn credentials(secret: &str, urls: Vec<String>, ttl: Duration) -> TurnCredentials {
+    TurnCredentials::new(secret, urls, ttl)
 }
 
 impl Drop for TurnServer {

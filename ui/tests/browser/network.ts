@@ -261,7 +261,7 @@ export class Person {
   private act({ peer, epoch, action }: Output & { type: 'link' }): void {
     const link = this.links.get(peer);
     if (link?.epoch !== epoch) throw new Error('an action for no link');
-    if (action.type === 'candidate') return;
+    if (action.type === 'candidate' || action.type === 'ice_servers') return;
     if (action.type === 'offer') {
       const sdp = String(++link.generation);
       this.world.later(0, () => this.linkSays(peer, { type: 'description', kind: 'offer', sdp }));

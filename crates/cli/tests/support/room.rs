@@ -16,10 +16,17 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) fn open() -> Self {
+        Self::open_with(|_| {})
+    }
+
+    /// On a server that is set up in another way than usual.
+    pub(crate) fn open_with(set_up: impl FnOnce(&mut ServerConfig)) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let _inside = runtime.enter();
         let listen = "127.0.0.1:0".parse().unwrap();
-        let server = Server::start(ServerConfig { listen, ice_servers: Vec::new() }).unwrap();
+        let mut config = ServerConfig::at(listen);
+        set_up(&mut config);
+        let server = Server::start(config).unwrap();
         let link = new_link(&server.url());
         Self { link, programs: programs(), _server: server, _runtime: runtime }
     }

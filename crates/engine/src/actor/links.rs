@@ -187,9 +187,13 @@ impl Actor {
         });
     }
 
-    pub(super) fn act(&mut self, peer: PeerId, epoch: Epoch, action: LinkAction) {
-        let known = self.call.as_mut().and_then(|call| call.peers.get_mut(&peer));
-        let link = known.and_then(|peer| peer.link.as_mut());
+    pub(super) fn act(&mut self, peer: PeerId, epoch: Epoch, mut action: LinkAction) {
+        let Some(call) = &mut self.call else { return };
+        if let LinkAction::IceServers(offered) = &mut action {
+            // Those of the settings come first, as for a new link.
+            offered.splice(..0, call.ice.servers.iter().cloned());
+        }
+        let link = call.peers.get_mut(&peer).and_then(|peer| peer.link.as_mut());
         let Some(link) = link.filter(|link| link.epoch == epoch) else { return };
         match &mut link.state {
             Opening::Open(link) => link.act(action),

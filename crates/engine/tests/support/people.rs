@@ -16,7 +16,7 @@ use quartet_server::{Server, ServerConfig};
 
 pub(crate) fn server() -> (Server, JoinLink) {
     let listen = "127.0.0.1:0".parse().unwrap();
-    let server = Server::start(ServerConfig { listen, ice_servers: Vec::new() }).unwrap();
+    let server = Server::start(ServerConfig::at(listen)).unwrap();
     let link = link(&server.url());
     (server, link)
 }

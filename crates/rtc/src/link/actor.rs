@@ -28,7 +28,7 @@ use crate::{
     LinkError, LinkRole, MediaSink,
     candidate::{MAX_REMOTE_CANDIDATES, is_usable, without_base},
     error::name,
-    peer::{Peer, Signal, Signals},
+    peer::{Peer, Servers, Signal, Signals},
     sdp::{Description, with_trickle},
     steering::Steering,
 };
@@ -92,11 +92,12 @@ struct Negotiation {
 }
 
 /// Which task of a link has ended.
-#[derive(Debug)]
 enum Ended {
     Sender,
     Receiver,
     Conversation,
+    /// The names of new servers are resolved, as far as they can be.
+    Resolving(Servers),
 }
 
 /// Why the actor stops.
@@ -217,6 +218,10 @@ impl Actor {
                 }
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(Ended::Receiver | Ended::Conversation) => Ok(()),
+                    Ok(Ended::Resolving(servers)) => {
+                        self.parts.peer.set_ice_servers(servers).await;
+                        Ok(())
+                    }
                     Ok(Ended::Sender) => Err(broken("sending", "the connection has ended")),
                     Err(_) => Err(broken("running a link", "a task panicked")),
                 },
@@ -246,6 +251,12 @@ impl Actor {
             }
             (LinkAction::Candidate(candidate), _) => {
                 self.take_candidate(candidate).await;
+                Ok(())
+            }
+            (LinkAction::IceServers(servers), _) => {
+                // Beside the rest: a name server may not answer.
+                let resolving = self.parts.peer.resolve(servers);
+                self.tasks.spawn(async move { Ended::Resolving(resolving.await) });
                 Ok(())
             }
             (LinkAction::Offer { .. }, LinkRole::Answerer) => {

@@ -29,7 +29,7 @@ const UDP_HEAD_START: Duration = Duration::from_millis(500);
 
 /// The servers of a link.
 #[derive(Debug, Default)]
-pub(super) struct Servers {
+pub(crate) struct Servers {
     /// As the library is to know them.
     pub(super) known: Vec<RTCIceServer>,
     /// Those among them that have a stand-in.

@@ -1,9 +1,9 @@
 //! STUN and TURN, with a real server.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use quartet_core::{LinkAction, LinkState};
-use quartet_proto::IceServer;
+use quartet_proto::{IceServer, PeerId};
 use quartet_rtc::{IceConfig, IcePolicy};
 use quartet_testkit::turn::TurnServer;
 use tokio::time::{Instant, timeout};
@@ -167,7 +167,7 @@ async fn a_stun_server_tells_the_address() {
 #[tokio::test]
 async fn a_server_that_does_not_answer_delays_nothing() {
     let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let mut server = quartet_proto::IceServer {
+    let mut server = IceServer {
         urls: vec![format!("stun:{}", nobody.local_addr().unwrap())],
         username: None,
         credential: None,
@@ -181,3 +181,69 @@ async fn a_server_that_does_not_answer_delays_nothing() {
     pair.exchange().await;
     pair.close().await;
 }
+
+/// A relay that knows a secret, and what makes credentials for it from then on.
+fn guarded() -> (TurnServer, impl Fn(SystemTime, Duration) -> IceServer) {
+    let server = TurnServer::start_with_secret("a long secret");
+    let urls = server.turn().urls;
+    let issue = move |from, ttl| {
+        quartet_testkit::turn::credentials("a long secret", urls.clone(), ttl)
+            .issue(from, PeerId::from_u64(7))
+    };
+    (server, issue)
+}
+
+#[tokio::test]
+async fn credentials_are_refused_once_they_have_ended() {
+    let (_server, issue) = guarded();
+    let relayed = |from| IceConfig {
+        servers: vec![issue(from, HOUR)],
+        policy: IcePolicy::Relay,
+        ..loopback()
+    };
+    let now = SystemTime::now();
+    let mut pair = Pair::start(relayed(now), relayed(now)).await;
+    pair.reaches(LinkState::Connected).await;
+    pair.close().await;
+
+    let pair = Pair::start(relayed(now), relayed(now - HOUR - SECOND)).await;
+    // All of it is gathered, and there is nothing.
+    while pair.answerer.candidates.lock().last().is_none_or(|last| !last.candidate.is_empty()) {
+        tokio::task::yield_now().await;
+    }
+    assert!(pair.answerer.candidate_types().is_empty());
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn a_restart_uses_the_credentials_that_came_last() {
+    let (_server, issue) = guarded();
+    let short = 3 * SECOND;
+    let begin = SystemTime::now();
+    let relayed =
+        || IceConfig { servers: vec![issue(begin, short)], policy: IcePolicy::Relay, ..loopback() };
+    let mut pair = Pair::start(relayed(), relayed()).await;
+    pair.reaches(LinkState::Connected).await;
+    // They end; the path goes on.
+    tokio::time::sleep_until(Instant::now() + short + 2 * SECOND).await;
+    pair.exchange().await;
+    for side in [&pair.offerer, &pair.answerer] {
+        side.link.act(LinkAction::IceServers(vec![issue(SystemTime::now(), HOUR)]));
+    }
+    let before = pair.offerer.candidate_types().len();
+    // A restart that comes while their names are still looked up is too early for them.
+    timeout(PATIENCE, async {
+        while pair.offerer.candidate_types().len() == before {
+            pair.offerer.link.act(LinkAction::Offer { ice_restart: true });
+            tokio::time::sleep(SECOND).await;
+        }
+    })
+    .await
+    .expect("no relay after the restart");
+    pair.exchange().await;
+    assert_eq!(*pair.offerer.broken.lock(), None);
+    pair.close().await;
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);

@@ -260,11 +260,12 @@ impl Hub {
         if let Stage::Watching(before) = stage {
             self.stop_watching(conn, before);
         }
+        let ice_servers = self.ice_servers_from_now(id, you);
         let Some(room) = self.rooms.get(&id) else { return };
         let welcome = ServerMessage::Welcome {
             you,
             peers: room.peers().into_iter().filter(|peer| peer.id != you).collect(),
-            ice_servers: self.config.ice_servers.clone(),
+            ice_servers,
             policy: room.door.policy,
             knocking: room.door.waiting.iter().map(|knocker| knocker.info.clone()).collect(),
         };

@@ -28,10 +28,10 @@ impl Room {
         self.seats.iter_mut().find(|seat| seat.info.id == peer)
     }
 
-    /// When seats that wait for somebody are given up.
+    /// When seats that wait for somebody are given up, and credentials of the others renewed.
     pub(super) fn deadlines(&self) -> impl Iterator<Item = Instant> {
         self.seats.iter().filter_map(|seat| match seat.holder {
-            Holder::Here(_) => None,
+            Holder::Here(_) => seat.renew_at,
             Holder::AwayUntil(deadline) => Some(deadline),
         })
     }
@@ -52,6 +52,8 @@ impl Room {
 pub(super) struct Seat {
     pub(super) key: SessionKey,
     pub(super) info: PeerInfo,
+    /// When who sits here is to get fresh credentials; never, where none end.
+    pub(super) renew_at: Option<Instant>,
     holder: Holder,
 }
 
@@ -64,7 +66,7 @@ enum Holder {
 impl Seat {
     pub(super) fn new(conn: ConnId, key: SessionKey, name: &str, media: MediaState) -> Self {
         let info = PeerInfo { id: key.peer_id(), name: name.to_owned(), media };
-        Self { key, info, holder: Holder::Here(conn) }
+        Self { key, info, renew_at: None, holder: Holder::Here(conn) }
     }
 
     pub(super) fn conn(&self) -> Option<ConnId> {

@@ -398,6 +398,7 @@ impl World {
                 } => client.waiting = None,
                 ServerMessage::Hello { .. }
                 | ServerMessage::Pong { .. }
+                | ServerMessage::IceServers { .. }
                 | ServerMessage::Error { .. } => {}
             }
         }

@@ -141,7 +141,7 @@ async fn a_dropped_server_lets_go_of_its_port() {
 async fn a_taken_port_is_an_error_with_the_address() {
     let server = start();
     let listen = server.local_addr();
-    let config = quartet_server::ServerConfig { listen, ice_servers: Vec::new() };
+    let config = quartet_server::ServerConfig::at(listen);
     let error = quartet_server::Server::start(config).unwrap_err();
     assert!(error.to_string().contains(&listen.to_string()), "{error}");
     server.stop().await;

@@ -25,7 +25,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn start() -> Server {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    Server::start(ServerConfig { listen, ice_servers: Vec::new() }).expect("a free port")
+    Server::start(ServerConfig::at(listen)).expect("a free port")
 }
 
 pub(crate) fn room(n: u8) -> RoomId {

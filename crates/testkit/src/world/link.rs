@@ -135,6 +135,8 @@ impl SimLink {
                 self.candidates.extend(candidate.candidate.parse::<u64>());
                 Vec::new()
             }
+            // Paths in this world need no servers.
+            LinkAction::IceServers(_) => Vec::new(),
         }
     }
 

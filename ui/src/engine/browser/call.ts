@@ -4,7 +4,7 @@ import type { Settings } from '../../bindings';
 import { Driver, type Other } from './driver';
 import { usableIceServers } from './core/ice';
 import type { Epoch, IceServer, MediaState, PeerId } from './core/messages';
-import type { SessionEvent } from './core/output';
+import type { LinkAction, SessionEvent } from './core/output';
 import { GROWTH, sending, sendingAtAge } from './core/sending';
 import { Session, type Input, type SessionConfig } from './core/session';
 import { PeerLink, type Tracks } from './peer_link';
@@ -85,7 +85,7 @@ export class Call {
       case 'open_link':
         return this.open(output.peer, output.epoch, output.offerer, output.iceServers);
       case 'link':
-        return this.link(output.peer, output.epoch)?.act(output.action);
+        return this.act(output.peer, output.epoch, output.action);
       case 'close_link':
         return this.close(output.peer, output.epoch);
       case 'event':
@@ -105,6 +105,14 @@ export class Call {
       this.adapt();
     }
     this.listener.event(event);
+  }
+
+  private act(peer: PeerId, epoch: Epoch, action: LinkAction): void {
+    if (action.type === 'ice_servers') {
+      const iceServers = usableIceServers(this.network.ice_servers, action.iceServers);
+      action = { type: 'ice_servers', iceServers };
+    }
+    this.link(peer, epoch)?.act(action);
   }
 
   private open(peer: PeerId, epoch: Epoch, offerer: boolean, theirs: IceServer[]): void {

@@ -74,7 +74,7 @@ export class PeerLink {
 
   /** Does something that the session wants, after everything before it. */
   act(action: LinkAction): void {
-    const critical = action.type !== 'candidate';
+    const critical = action.type === 'offer' || action.type === 'description';
     this.enqueue(() => this.perform(action), critical);
   }
 
@@ -124,6 +124,11 @@ export class PeerLink {
       case 'candidate':
         if (this.connection.remoteDescription === null) this.early.push(action.candidate);
         else await this.connection.addIceCandidate(action.candidate);
+        return;
+      case 'ice_servers': {
+        const { iceServers } = action;
+        this.connection.setConfiguration({ ...this.connection.getConfiguration(), iceServers });
+      }
     }
   }
 

@@ -72,6 +72,7 @@ export type ServerMessage =
   | { type: 'hello' }
   | { type: 'roster'; peers: PeerInfo[] }
   | { type: 'welcome'; you: PeerId; peers: PeerInfo[]; ice_servers: IceServer[] }
+  | { type: 'ice_servers'; ice_servers: IceServer[] }
   | { type: 'peer_joined'; peer: PeerInfo }
   | { type: 'peer_left'; peer: PeerId; reason: LeaveReason }
   /** Somebody inside has to let the receiver in. */
@@ -114,8 +115,10 @@ function serverMessage(it: Fields): ServerMessage {
         type: 'welcome',
         you: peerId(it['you']),
         peers: peers(it['peers']),
-        ice_servers: list(it['ice_servers'], MAX_ICE_SERVERS).map(iceServer),
+        ice_servers: iceServers(it),
       };
+    case 'ice_servers':
+      return { type: 'ice_servers', ice_servers: iceServers(it) };
     case 'peer_joined':
       return { type: 'peer_joined', peer: peerInfo(it['peer']) };
     case 'peer_left': {
@@ -168,6 +171,10 @@ function candidate(it: Fields): Candidate {
   if (index != null) read.sdpMLineIndex = u32(index);
   if (fragment != null) read.usernameFragment = text(fragment, MAX_CANDIDATE_BYTES);
   return read;
+}
+
+function iceServers(it: Fields): IceServer[] {
+  return list(it['ice_servers'], MAX_ICE_SERVERS).map(iceServer);
 }
 
 function iceServer(value: unknown): IceServer {

@@ -365,6 +365,11 @@ export class Negotiator {
     this.repairAt = null;
   }
 
+  /** The link learns the servers that a restart is to use. */
+  renewIceServers(): void {
+    if (this.link) this.act({ type: 'ice_servers', iceServers: this.out.iceServers });
+  }
+
   private act(action: LinkAction): void {
     this.out.push({ type: 'link', peer: this.peer, epoch: this.epoch, action });
   }

@@ -17,7 +17,9 @@ export type LinkAction =
   | { type: 'offer'; iceRestart: boolean }
   /** Take the peer's description; an offer is answered by itself, announced likewise. */
   | { type: 'description'; kind: DescriptionKind; sdp: string }
-  | { type: 'candidate'; candidate: Candidate };
+  | { type: 'candidate'; candidate: Candidate }
+  /** Use these from the next restart on: the credentials of those before will end. */
+  | { type: 'ice_servers'; iceServers: IceServer[] };
 
 export type LinkState = 'connecting' | 'connected' | 'disconnected' | 'failed';
 
@@ -69,7 +71,7 @@ export type Output =
 
 /** What is wanted and not done yet. */
 export class Outbox {
-  /** STUN and TURN servers of the signalling server, for new links. */
+  /** STUN and TURN servers of the signalling server, for new links and restarts. */
   iceServers: IceServer[] = [];
   private readonly queue: Output[] = [];
 

@@ -6,7 +6,15 @@
 // outputs and the next timeout out. Left out: sockets, JSON, links.
 
 import { ROOM_CAPACITY } from './limits';
-import type { Epoch, LeaveReason, MediaState, PeerId, PeerInfo, ServerMessage } from './messages';
+import type {
+  Epoch,
+  IceServer,
+  LeaveReason,
+  MediaState,
+  PeerId,
+  PeerInfo,
+  ServerMessage,
+} from './messages';
 import type { Reach } from './negotiator';
 import { earliest, Outbox, type LinkEvent, type Output, type SessionEnd } from './output';
 import { Peer, sameMedia } from './peer';
@@ -127,6 +135,8 @@ export class Session {
     }
     if (!this.signalling.isOnline) return;
     switch (message.type) {
+      case 'ice_servers':
+        return this.renewIceServers(message.ice_servers);
       case 'peer_joined':
         return this.peerJoined(now, message.peer, 'first');
       case 'peer_left':
@@ -146,6 +156,13 @@ export class Session {
     }
   }
 
+  /** For new links, and for restarts of those that are there. */
+  private renewIceServers(iceServers: IceServer[]): void {
+    if (JSON.stringify(iceServers) === JSON.stringify(this.out.iceServers)) return;
+    this.out.iceServers = iceServers;
+    for (const peer of this.peers.values()) peer.negotiator.renewIceServers();
+  }
+
   private welcome(now: number, welcome: ServerMessage & { type: 'welcome' }): void {
     if (welcome.you !== this.config.own) {
       // Who offers depends on the ids: with the wrong one no pair would ever connect.
@@ -154,7 +171,7 @@ export class Session {
     }
     const again = this.signalling.hasJoinedBefore;
     this.signalling.welcomed(now);
-    this.out.iceServers = welcome.ice_servers;
+    this.renewIceServers(welcome.ice_servers);
     const present = this.believable(welcome.peers);
     if (!again) this.out.event({ type: 'joined', you: welcome.you, present });
     this.tellOnline(true);
