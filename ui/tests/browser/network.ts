@@ -88,6 +88,8 @@ export class World {
           you: person.id,
           peers: peers.map((it) => it.info),
           ice_servers: [],
+          policy: 'open',
+          knocking: [],
         });
         const known = this.members.has(person.id);
         this.members.set(person.id, { person, info: { id: person.id, name, media } });
@@ -123,7 +125,7 @@ export class World {
   remove(id: PeerId, reason: 'left' | 'lost'): void {
     const member = this.members.get(id);
     this.members.delete(id);
-    if (member) this.others(member.person, { type: 'peer_left', peer: id, reason });
+    if (member) this.others(member.person, { type: 'peer_left', peer: id, reason, by: null });
   }
 
   isCut(a: PeerId, b: PeerId): boolean {
@@ -157,7 +159,14 @@ export class Person {
 
   begin(): void {
     const media = { muted: false, camera_off: false };
-    const config = { room: 'room', key: `key of ${this.id}`, own: this.id, name: this.name, media };
+    const config = {
+      room: 'room',
+      key: `key of ${this.id}`,
+      own: this.id,
+      name: this.name,
+      media,
+      policy: 'open' as const,
+    };
     this.session = new Session(config, this.world.now);
     this.carryOut();
   }

@@ -149,12 +149,12 @@ describe('a session', () => {
   });
 
   it('believes in a bounded number of people, each once, and not in itself', () => {
-    const config = { room: '', key: '', own: A, name: '', media: quiet };
+    const config = { room: '', key: '', own: A, name: '', media: quiet, policy: 'open' } as const;
     const session = new Session(config, 0);
     session.handle(0, { type: 'socket_opened' });
     const peers = Array.from({ length: 40 }, (_, index) => somebody(index % 20));
     peers.push({ ...somebody(0), id: A });
-    const welcome: ServerMessage = { type: 'welcome', you: A, peers, ice_servers: [] };
+    const welcome: ServerMessage = { ...entered, you: A, peers };
     session.handle(0, { type: 'socket_message', message: welcome });
     for (let i = 20; i < 40; i++) {
       session.handle(0, {
@@ -172,7 +172,7 @@ describe('a session', () => {
   it('does not take another id from the server', () => {
     const ann = world.person(A);
     world.take = (person) => {
-      person.hear({ type: 'welcome', you: B, peers: [], ice_servers: [] });
+      person.hear({ ...entered, you: B });
     };
     world.run(1000);
     expect(ann.end()).toMatchObject({ end: { reason: 'refused', code: 'bad_message' } });
@@ -269,6 +269,14 @@ describe('a pair', () => {
   });
 });
 
+const entered = {
+  type: 'welcome' as const,
+  you: A,
+  peers: [],
+  ice_servers: [],
+  policy: 'open' as const,
+  knocking: [],
+};
 const quiet = { muted: false, camera_off: false };
 
 function somebody(index: number): PeerInfo {

@@ -106,7 +106,14 @@ export class BrowserEngine implements CallEngine, GuestPage {
     const [room, own] = await Promise.all([roomOf(link.secret), participantOf(key)]);
     if (this.model.view.phase.at !== 'joining' || this.link !== link) return;
     this.stopWatching();
-    const config = { room, key, own, name: displayable, media: this.model.media };
+    const config = {
+      room,
+      key,
+      own,
+      name: displayable,
+      media: this.model.media,
+      policy: 'open',
+    } as const;
     this.call = new Call(config, webSocketAddress(link.server), this.settings, this.sent, {
       event: (event) => this.session(event),
       tracks: (peer, tracks) => this.heardAndSeen(peer, tracks),

@@ -56,6 +56,11 @@ export class Call {
     this.driver.tell({ type: 'leave' });
   }
 
+  /** What the person does at the door of the room. */
+  door(input: Input & { type: 'policy' | 'admit' | 'refuse' | 'remove' }): void {
+    this.driver.tell(input);
+  }
+
   networkChanged(): void {
     this.driver.tell({ type: 'network_changed' });
   }

@@ -26,6 +26,10 @@ export const MAX_VIEW = 65_535;
 export const MAX_ICE_SERVERS = 8;
 /** Addresses of one of them. */
 export const MAX_ICE_URLS = 8;
+/** People who wait to be let in. */
+export const MAX_KNOCKING = 8;
+/** People whom somebody who comes back may name. */
+export const MAX_MEMBERS = 8;
 /** Epochs and nonces are 32 bits. */
 export const MAX_U32 = 0xffff_ffff;
 /** Characters kept of a server's explanation, which is shown to people. */

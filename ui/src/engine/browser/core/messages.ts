@@ -62,7 +62,19 @@ export type Relayed =
 export type ClientMessage =
   | { type: 'hello'; version: number; client: string }
   | { type: 'watch'; room: string }
-  | { type: 'join'; room: string; key: string; name: string; media: MediaState }
+  | {
+      type: 'join';
+      room: string;
+      key: string;
+      name: string;
+      media: MediaState;
+      /** For the room that this makes. */
+      policy: RoomPolicy;
+      /** The others, from somebody who comes back. */
+      members?: PeerId[];
+    }
+  | { type: 'policy'; policy: RoomPolicy }
+  | { type: 'admit' | 'refuse' | 'remove'; peer: PeerId }
   | { type: 'media'; media: MediaState }
   | { type: 'ping'; nonce: number }
   | { type: 'leave' }
@@ -71,10 +83,18 @@ export type ClientMessage =
 export type ServerMessage =
   | { type: 'hello' }
   | { type: 'roster'; peers: PeerInfo[] }
-  | { type: 'welcome'; you: PeerId; peers: PeerInfo[]; ice_servers: IceServer[] }
+  | {
+      type: 'welcome';
+      you: PeerId;
+      peers: PeerInfo[];
+      ice_servers: IceServer[];
+      policy: RoomPolicy;
+      /** Those who wait to be let in. */
+      knocking: PeerInfo[];
+    }
   | { type: 'ice_servers'; ice_servers: IceServer[] }
   | { type: 'peer_joined'; peer: PeerInfo }
-  | { type: 'peer_left'; peer: PeerId; reason: LeaveReason }
+  | { type: 'peer_left'; peer: PeerId; reason: LeaveReason; by: PeerId | null }
   /** Somebody inside has to let the receiver in. */
   | { type: 'waiting' }
   | { type: 'knock'; peer: PeerInfo }
@@ -116,6 +136,8 @@ function serverMessage(it: Fields): ServerMessage {
         you: peerId(it['you']),
         peers: peers(it['peers']),
         ice_servers: iceServers(it),
+        policy: policy(it['policy'] ?? 'open'),
+        knocking: peers(it['knocking'] ?? []),
       };
     case 'ice_servers':
       return { type: 'ice_servers', ice_servers: iceServers(it) };
@@ -123,7 +145,8 @@ function serverMessage(it: Fields): ServerMessage {
       return { type: 'peer_joined', peer: peerInfo(it['peer']) };
     case 'peer_left': {
       const reason = oneOf(it['reason'], ['left', 'lost', 'removed']);
-      return { type: 'peer_left', peer: peerId(it['peer']), reason };
+      const by = it['by'] == null ? null : peerId(it['by']);
+      return { type: 'peer_left', peer: peerId(it['peer']), reason, by };
     }
     case 'peer_media':
       return { type: 'peer_media', peer: peerId(it['peer']), media: media(it['media']) };
@@ -133,10 +156,8 @@ function serverMessage(it: Fields): ServerMessage {
       return { type: 'knock', peer: peerInfo(it['peer']) };
     case 'knock_over':
       return { type: 'knock_over', peer: peerId(it['peer']) };
-    case 'policy': {
-      const policy = oneOf(it['policy'], ['open', 'knock', 'locked']);
-      return { type: 'policy', policy, by: peerId(it['by']) };
-    }
+    case 'policy':
+      return { type: 'policy', policy: policy(it['policy']), by: peerId(it['by']) };
     case 'error':
       return {
         type: 'error',
@@ -185,6 +206,10 @@ function iceServer(value: unknown): IceServer {
   if (username != null) read.username = text(username, MAX_CANDIDATE_BYTES);
   if (credential != null) read.credential = text(credential, MAX_CANDIDATE_BYTES);
   return read;
+}
+
+function policy(value: unknown): RoomPolicy {
+  return oneOf(value, ['open', 'knock', 'locked']);
 }
 
 function peers(value: unknown): PeerInfo[] {

@@ -9,6 +9,7 @@ import type {
   MediaState,
   PeerId,
   PeerInfo,
+  RoomPolicy,
 } from './messages';
 
 /** What a link is to do. */
@@ -46,6 +47,16 @@ export type SessionEvent =
   | { type: 'joined'; you: PeerId; present: PeerInfo[] }
   /** The server is gone or back; the media goes on. */
   | { type: 'signalling'; online: boolean }
+  /** Somebody inside has to let this participant in; `joined` or the end follows. */
+  | { type: 'waiting' }
+  /** Somebody wants to come in. */
+  | { type: 'knock'; peer: PeerInfo }
+  /** Answered, here or elsewhere, or gone. */
+  | { type: 'knock_over'; peer: PeerId }
+  /** Who gets in, and who changed it, if that is known. */
+  | { type: 'policy'; policy: RoomPolicy; by: PeerId | null }
+  /** Somebody was put out; `peer_left` follows. */
+  | { type: 'peer_removed'; peer: PeerId; by: PeerId | null }
   | { type: 'peer_joined'; peer: PeerInfo }
   | { type: 'peer_left'; peer: PeerInfo }
   | { type: 'peer_media'; peer: PeerId; media: MediaState }

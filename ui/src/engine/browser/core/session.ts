@@ -5,14 +5,15 @@
 // everything that needed it is done when it is back. Pure: `now` (milliseconds) and inputs in,
 // outputs and the next timeout out. Left out: sockets, JSON, links.
 
+import { Door, membersToName } from './door';
 import { ROOM_CAPACITY } from './limits';
 import type {
   Epoch,
   IceServer,
-  LeaveReason,
   MediaState,
   PeerId,
   PeerInfo,
+  RoomPolicy,
   ServerMessage,
 } from './messages';
 import type { Reach } from './negotiator';
@@ -36,6 +37,8 @@ export interface SessionConfig {
   own: PeerId;
   name: string;
   media: MediaState;
+  /** Who gets into the room, if this makes it. */
+  policy: RoomPolicy;
 }
 
 export type Input =
@@ -43,6 +46,10 @@ export type Input =
   | { type: 'leave' }
   /** The person: what is sent and withheld has changed. */
   | { type: 'media'; media: MediaState }
+  /** The person: who gets in from now on. */
+  | { type: 'policy'; policy: RoomPolicy }
+  /** The person: let somebody in who knocks, turn them away, put somebody out. */
+  | { type: 'admit' | 'refuse' | 'remove'; peer: PeerId }
   /** The machine: its addresses may have changed. */
   | { type: 'network_changed' }
   | { type: 'socket_opened' }
@@ -55,6 +62,7 @@ export class Session {
   private readonly out = new Outbox();
   private readonly signalling: Signalling;
   private readonly peers = new Map<PeerId, Peer>();
+  private readonly door: Door;
   /** What the person was told last. */
   private toldOnline = true;
   /** What is sent and withheld, and what the server was told of it last. */
@@ -70,6 +78,7 @@ export class Session {
   ) {
     this.media = config.media;
     this.toldMedia = config.media;
+    this.door = new Door(config.policy, this.out);
     this.signalling = new Signalling(now, config.own, now + JOIN_LIMIT, this.out);
   }
 
@@ -84,6 +93,14 @@ export class Session {
         this.media = input.media;
         this.tellMedia();
         break;
+      case 'policy':
+      case 'remove':
+        if (this.signalling.isOnline) this.out.send(input);
+        break;
+      case 'admit':
+      case 'refuse':
+        if (this.signalling.isOnline) this.door.answer(input.peer, input.type === 'admit');
+        break;
       case 'network_changed':
         this.signalling.networkChanged(now);
         for (const peer of this.peers.values()) peer.negotiator.networkChanged(now);
@@ -91,7 +108,11 @@ export class Session {
       case 'socket_opened': {
         const { room, key, name } = this.config;
         this.toldMedia = this.media;
-        this.signalling.opened(now, { type: 'join', room, key, name, media: this.media });
+        const { media } = this;
+        const join = { type: 'join', room, key, name, media, policy: this.door.policy } as const;
+        const back = this.signalling.hasJoinedBefore;
+        const members = membersToName(this.peers.keys());
+        this.signalling.opened(now, back ? { ...join, members } : join);
         break;
       }
       case 'socket_message':
@@ -131,6 +152,9 @@ export class Session {
     if (message.type === 'error') return this.refused(now, message.code, message.message);
     if (this.signalling.isJoining) {
       if (message.type === 'welcome') this.welcome(now, message);
+      else if (message.type === 'waiting' && this.signalling.waits()) {
+        this.out.event({ type: 'waiting' });
+      }
       return;
     }
     if (!this.signalling.isOnline) return;
@@ -140,7 +164,13 @@ export class Session {
       case 'peer_joined':
         return this.peerJoined(now, message.peer, 'first');
       case 'peer_left':
-        return this.peerLeft(now, message.peer, message.reason);
+        return this.peerLeft(now, message);
+      case 'knock':
+        return this.door.knock(message.peer);
+      case 'knock_over':
+        return this.door.knockOver(message.peer);
+      case 'policy':
+        return this.door.changed(message.policy, message.by);
       case 'peer_media':
         return this.peers.get(message.peer)?.setMedia(message.media);
       case 'description': {
@@ -176,6 +206,7 @@ export class Session {
     if (!again) this.out.event({ type: 'joined', you: welcome.you, present });
     this.tellOnline(true);
     this.tellMedia();
+    this.door.entered(welcome.policy, welcome.knocking, again);
     for (const [id, peer] of this.peers) {
       if (!present.some((listed) => listed.id === id)) peer.notListed(now);
     }
@@ -192,6 +223,7 @@ export class Session {
 
   private peerJoined(now: number, info: PeerInfo, reach: Reach): void {
     if (info.id === this.config.own) return;
+    this.door.knockOver(info.id);
     const known = this.peers.get(info.id);
     if (known) {
       known.isBack(info);
@@ -204,12 +236,14 @@ export class Session {
     }
   }
 
-  private peerLeft(now: number, id: PeerId, reason: LeaveReason): void {
+  private peerLeft(now: number, left: ServerMessage & { type: 'peer_left' }): void {
+    const { peer: id, reason, by } = left;
     const peer = this.peers.get(id);
     // Lost by the server; the link may be alive.
-    if (reason === 'lost') return peer?.lost(now);
+    if (!peer || reason === 'lost') return peer?.lost(now);
+    if (reason === 'removed') this.out.event({ type: 'peer_removed', peer: id, by });
     this.peers.delete(id);
-    peer?.leave();
+    peer.leave();
   }
 
   /** The server says no. */

@@ -25,19 +25,23 @@ export type Fate = 'unchanged' | 'lost' | 'unreachable';
 
 export class Signalling {
   private stage: Stage;
+  private readonly limited: boolean;
   private readonly backoff: Backoff;
   /** While a socket is open: the server's last message, or the opening. */
   private heardAt: number;
   private pingAt: number;
   private nonce = 0;
+  /** There was a welcome. */
+  private joined = false;
 
-  /** `joinBy` is how long the first welcome is waited for; `null` for as long as it takes. */
+  /** `joinBy`: the first answer is waited for so long; `null` for as long as it takes. */
   constructor(
     now: number,
     who: string,
     private joinBy: number | null,
     private readonly out: Outbox,
   ) {
+    this.limited = joinBy !== null;
     this.backoff = new Backoff(who);
     this.stage = { is: 'opening', until: now + OPEN_LIMIT };
     this.heardAt = now;
@@ -54,7 +58,7 @@ export class Signalling {
   }
 
   get hasJoinedBefore(): boolean {
-    return this.joinBy === null;
+    return this.joined;
   }
 
   /** The socket is open. Hello and the wish go together: one round trip less. */
@@ -75,6 +79,14 @@ export class Signalling {
   welcomed(now: number): void {
     this.stage = { is: 'online', since: now };
     this.joinBy = null;
+    this.joined = true;
+  }
+
+  /** Somebody has to let this one in, for which there is time; true when that is news. */
+  waits(): boolean {
+    const news = !this.joined && this.joinBy !== null;
+    if (news) this.joinBy = null;
+    return news;
   }
 
   /** The socket ended by itself. */
@@ -139,6 +151,8 @@ export class Signalling {
   }
 
   private retry(now: number): Fate {
+    // The place in front of the door is lost; the server is to be found again soon.
+    if (this.limited && !this.joined) this.joinBy ??= now + JOIN_LIMIT;
     const lasted = this.stage.is === 'online' ? now - this.stage.since : 0;
     this.stage = { is: 'waiting', until: now + this.backoff.delayAfter(lasted) };
     return 'lost';
