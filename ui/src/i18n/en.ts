@@ -187,7 +187,7 @@ export const en = {
   'failure.denied':
     'The system does not allow this app to use the device. Allow it in the privacy settings of the system.',
   'failure.blocked':
-    'The browser does not let this page use the device. Allow it beside the address of the page, then choose the device again.',
+    'The browser does not let this page use the device. Allow it beside the address of the page; reload the page if that changes nothing.',
   'failure.sound_blocked':
     'The browser holds back the sound until you click somewhere on the page.',
   'failure.file': 'The file cannot be read.',

@@ -16,6 +16,7 @@ import { Driver } from './driver';
 import { newId16, participantOf, roomOf } from './identity';
 import { Levels } from './levels';
 import type { Tracks } from './peer_link';
+import { watchPermissions } from './permissions';
 import { Playback } from './playback';
 import type { SourceKind } from './source';
 import { Sources } from './sources';
@@ -67,6 +68,7 @@ export class BrowserEngine implements CallEngine, GuestPage {
     // The address of another room was put in the place of this one's.
     addEventListener('hashchange', () => location.reload());
     navigator.mediaDevices?.addEventListener('devicechange', () => void this.devicesChanged());
+    watchPermissions(() => void this.devicesChanged());
     this.render();
     return Promise.resolve({
       settings: this.settings,
