@@ -21,6 +21,7 @@ const codes = [
   'unknown_peer',
   'replaced',
   'server_full',
+  'unavailable',
   'shutting_down',
   'invalid_link',
   'server_unreachable',

@@ -20,8 +20,8 @@ const APT_BUILD: &[&str] = &[
     "xdg-utils",
     "desktop-file-utils",
 ];
-/// And for the tests: a screen, a driver of windows, a sound server, a TURN server, a browser as
-/// another participant, network namespaces, all without hardware.
+/// And for the tests: a screen, a driver of windows, a sound server, a TURN server, Redis for
+/// several servers, a browser as another participant, network namespaces, all without hardware.
 const APT_TEST: &[&str] = &[
     "xvfb",
     "webkit2gtk-driver",
@@ -31,6 +31,7 @@ const APT_TEST: &[&str] = &[
     "coturn",
     "chromium",
     "iproute2",
+    "redis-server",
     "fonts-noto-core",
 ];
 /// What the page's tools ask for (Vite 8: 20.19 or newer).
@@ -43,6 +44,8 @@ const NODE_VERSION: &str = "22";
 /// Makes the packages. It brings its program along inside npm packages of exactly this version, and
 /// is not among the page's own: only packaging needs it.
 const TAURI_VERSION: &str = "2.12.5";
+/// What the signalling server is measured beside; only that needs it.
+pub(crate) const SOCKET_IO_VERSION: &str = "4.8.3";
 
 /// What was found or installed.
 #[derive(Debug, Clone)]
@@ -60,20 +63,33 @@ impl Tools {
 
     /// Tauri's own tool, installed beside the build the first time: only packaging needs it.
     pub(crate) fn tauri(&self, arguments: &[&str]) -> anyhow::Result<Command> {
+        let modules = self.npm_package("tauri", "@tauri-apps/cli", TAURI_VERSION)?;
+        let mut tauri = command("node", &[]);
+        tauri.arg(modules.join("@tauri-apps/cli/tauri.js")).args(arguments);
+        Ok(self.with_node(tauri))
+    }
+
+    /// Node.js, and the folder of modules with socket.io in it.
+    pub(crate) fn socket_io(&self) -> anyhow::Result<(String, PathBuf)> {
+        let modules = self.npm_package("socket.io", "socket.io", SOCKET_IO_VERSION)?;
+        let own = self.node_folder.as_ref().map(|folder| folder.join("node").display().to_string());
+        Ok((own.unwrap_or_else(|| "node".to_owned()), modules))
+    }
+
+    /// Installs a package beside the build the first time. Gives the folder that it lies in.
+    fn npm_package(&self, name: &str, package: &str, version: &str) -> anyhow::Result<PathBuf> {
         // A folder of its own: npm removes what it did not ask for itself.
-        let folder = target().join("tools").join(format!("tauri-{TAURI_VERSION}"));
-        let script = folder.join("node_modules/@tauri-apps/cli/tauri.js");
-        if !script.is_file() {
-            let package = format!("@tauri-apps/cli@{TAURI_VERSION}");
+        let folder = target().join("tools").join(format!("{name}-{version}"));
+        let modules = folder.join("node_modules");
+        if !modules.join(package).is_dir() {
+            let package = format!("{package}@{version}");
             step(&format!("Installing {package} beside the build"), || {
                 std::fs::create_dir_all(&folder)?;
                 let mut npm = self.npm(&["install", "--no-save", "--no-audit", "--no-fund"]);
                 run(npm.arg("--prefix").arg(&folder).arg(&package))
             })?;
         }
-        let mut tauri = command("node", &[]);
-        tauri.arg(script).args(arguments);
-        Ok(self.with_node(tauri))
+        Ok(modules)
     }
 
     fn with_node(&self, mut program: Command) -> Command {

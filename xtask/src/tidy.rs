@@ -33,7 +33,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("quartet-server", &["axum"]),
 ];
 /// Pure crates and what they may not name.
-const PURE: &[&str] = &["crates/proto/src", "crates/core/src", "crates/server/src/hub"];
+const PURE: &[&str] =
+    &["crates/proto/src", "crates/core/src", "crates/server/src/hub", "crates/server/src/cluster"];
 const IMPURE: &[&str] =
     &["Instant::now", "SystemTime::now", "std::net", "std::fs", "tokio::", "rand::", "thread::"];
 /// Above this a file is split, or says why not in its first lines (`Long because`).

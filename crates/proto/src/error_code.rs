@@ -34,6 +34,8 @@ pub enum ErrorCode {
     Replaced,
     /// The server has no room for another connection or room now.
     ServerFull,
+    /// Rooms cannot be entered for a moment; nothing changes for those who are in one.
+    Unavailable,
     /// The server is going down; reconnect in a while.
     ShuttingDown,
 }

@@ -14,8 +14,9 @@ use crate::{page, server::Door, socket};
 /// Bytes of a message that are still read. What is a little too large is read whole and thrown
 /// away, so that the connection can be closed in an orderly way; of more, only the header is read.
 const MAX_READ_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
-/// Bytes of a connection's read buffer; the library's own 128 KiB for each would be a lot.
-const READ_BUFFER_BYTES: usize = 8 * 1024;
+/// Bytes of a connection's read buffer, which it keeps while nothing comes: most of what a connection
+/// takes. A ping or a candidate fits; a description takes some more calls to read.
+const READ_BUFFER_BYTES: usize = 1024;
 
 pub(crate) fn routes(door: Door) -> Router {
     Router::new()

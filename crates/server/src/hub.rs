@@ -15,6 +15,7 @@
 mod admission;
 mod credentials;
 mod door;
+mod nodes;
 mod refusal;
 mod room;
 

@@ -11,7 +11,11 @@ use std::{
 
 use clap::Parser;
 use quartet_proto::IceServer;
-use quartet_server::{Server, ServerConfig, StartError, TURN_TTL, TurnCredentials};
+#[cfg(feature = "redis")]
+use quartet_server::{ClusterConfig, InvalidRedisUrl, RedisUrl};
+use quartet_server::{
+    MAX_CONNECTIONS, Server, ServerConfig, StartError, TURN_TTL, TurnCredentials,
+};
 use tracing_subscriber::EnvFilter;
 
 /// Introduces the people of Quartet calls to each other. Picture and sound do not pass through it.
@@ -33,6 +37,38 @@ struct Args {
 
     #[command(flatten)]
     turn: TurnArgs,
+
+    /// Connections at once; there may be half as many rooms. Each needs a file descriptor: allow
+    /// the process 200 more than this (`ulimit -n`).
+    #[arg(long, value_name = "N", default_value_t = MAX_CONNECTIONS)]
+    max_connections: usize,
+
+    #[cfg(feature = "redis")]
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+/// Several servers that share their rooms: any of them serves everybody.
+#[cfg(feature = "redis")]
+#[derive(Debug, clap::Args)]
+struct ClusterArgs {
+    /// The Redis that they have in common. With a password in it, better given as QUARTET_REDIS in
+    /// the environment.
+    #[arg(long, value_name = "redis[s]://[USER:PASSWORD@]HOST[:PORT][/DB]")]
+    redis: Option<RedisUrl>,
+
+    /// This server's name among them, for logs.
+    #[arg(long, value_name = "NAME", default_value = "quartet")]
+    node: String,
+}
+
+#[cfg(feature = "redis")]
+impl ClusterArgs {
+    fn read(self) -> Result<Option<ClusterConfig>, Failure> {
+        let from_environment = || std::env::var("QUARTET_REDIS").ok().map(|url| url.parse());
+        let redis = self.redis.map(Ok).or_else(from_environment).transpose()?;
+        Ok(redis.map(|redis| ClusterConfig { redis, node: self.node }))
+    }
 }
 
 /// A TURN server with which a secret is shared: everybody who joins gets credentials of their own,
@@ -102,6 +138,9 @@ enum Failure {
     Start(#[from] StartError),
     #[error("cannot read the TURN secret in {path}: {source}")]
     TurnSecret { path: PathBuf, source: io::Error },
+    #[cfg(feature = "redis")]
+    #[error("QUARTET_REDIS: {0}")]
+    Redis(#[from] InvalidRedisUrl),
     #[error("cannot listen to signals, or write: {0}")]
     System(#[from] io::Error),
 }
@@ -130,6 +169,9 @@ async fn run(args: Args) -> Result<(), Failure> {
     let server = Server::start(ServerConfig {
         ice_servers: args.ice_servers,
         turn: args.turn.read()?,
+        max_connections: args.max_connections,
+        #[cfg(feature = "redis")]
+        cluster: args.cluster.read()?,
         ..ServerConfig::at(args.listen)
     })?;
     let listening = serde_json::json!({ "event": "listening", "url": server.url() });

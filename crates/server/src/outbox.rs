@@ -1,10 +1,11 @@
 //! What waits to be written to one socket.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use axum::extract::ws::Utf8Bytes;
+use parking_lot::Mutex;
 use quartet_proto::ServerMessage;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Bytes that may wait: the descriptions and candidates of three peers, many times over. A client
@@ -12,12 +13,13 @@ use tokio_util::sync::CancellationToken;
 const OUTBOX_BYTES: usize = 512 * 1024;
 /// What a message costs beside its text, so that many small ones are bounded too.
 const OVERHEAD_BYTES: usize = 256;
+/// Places that a queue keeps when it is empty again; what a burst needed beyond that is given back.
+const KEPT_PLACES: usize = 16;
 
 /// The hub's end: never waits. When it is dropped, the rest is written and the socket closed.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    queue: mpsc::UnboundedSender<Letter>,
-    space: Arc<Semaphore>,
+    queue: Arc<Queue>,
     cut: CancellationToken,
 }
 
@@ -25,13 +27,39 @@ pub(crate) struct Outbox {
 #[derive(Debug)]
 pub(crate) struct Overflow;
 
+/// Nothing is allocated for a connection that is told nothing: most are, most of the time, and a
+/// channel would keep room for dozens of messages.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    texts: VecDeque<Utf8Bytes>,
+    /// Of the texts, and of the one that is being written: a stuck one counts as waiting.
+    bytes: usize,
+    /// What the one that is being written counts for.
+    writing: usize,
+    /// The hub has closed the connection.
+    closed: bool,
+}
+
 impl Outbox {
     pub(crate) fn push(&self, message: &ServerMessage) -> Result<(), Overflow> {
         let text = serde_json::to_string(message).expect("our messages are JSON");
-        let cost = u32::try_from(text.len() + OVERHEAD_BYTES).map_err(|_| Overflow)?;
-        let space = Arc::clone(&self.space).try_acquire_many_owned(cost).map_err(|_| Overflow)?;
-        // A writer that is gone needs no message: the socket's end is on its way to the hub.
-        let _ = self.queue.send(Letter { text: text.into(), space });
+        let cost = text.len() + OVERHEAD_BYTES;
+        {
+            let mut waiting = self.queue.waiting.lock();
+            if waiting.bytes + cost > OUTBOX_BYTES {
+                return Err(Overflow);
+            }
+            waiting.bytes += cost;
+            // A writer that is gone needs no message: the socket's end is on its way to the hub.
+            waiting.texts.push_back(text.into());
+        }
+        self.queue.changed.notify_one();
         Ok(())
     }
 
@@ -41,29 +69,41 @@ impl Outbox {
     }
 }
 
-/// A message, and the space that it takes until it is written.
-#[derive(Debug)]
-struct Letter {
-    text: Utf8Bytes,
-    space: OwnedSemaphorePermit,
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.queue.waiting.lock().closed = true;
+        self.queue.changed.notify_one();
+    }
 }
 
 /// The writer's end.
 #[derive(Debug)]
 pub(crate) struct Letters {
-    queue: mpsc::UnboundedReceiver<Letter>,
+    queue: Arc<Queue>,
     cut: CancellationToken,
-    /// The space of the letter that is being written: a stuck one counts as waiting.
-    writing: Option<OwnedSemaphorePermit>,
 }
 
 impl Letters {
     /// The next text; `None` when the hub has closed the connection and all is written.
     pub(crate) async fn next(&mut self) -> Option<Utf8Bytes> {
-        self.writing = None;
-        let Letter { text, space } = self.queue.recv().await?;
-        self.writing = Some(space);
-        Some(text)
+        loop {
+            {
+                let mut waiting = self.queue.waiting.lock();
+                waiting.bytes -= std::mem::take(&mut waiting.writing);
+                if let Some(text) = waiting.texts.pop_front() {
+                    waiting.writing = text.len() + OVERHEAD_BYTES;
+                    if waiting.texts.is_empty() && waiting.texts.capacity() > KEPT_PLACES {
+                        waiting.texts = VecDeque::new();
+                    }
+                    return Some(text);
+                }
+                if waiting.closed {
+                    return None;
+                }
+            }
+            // What comes between the look and the wait is remembered by it.
+            self.queue.changed.notified().await;
+        }
     }
 
     /// Fires when the hub wants the socket to end at once.
@@ -73,12 +113,9 @@ impl Letters {
 }
 
 pub(crate) fn outbox() -> (Outbox, Letters) {
-    // Bounded by the bytes in it.
-    let (sender, receiver) = mpsc::unbounded_channel();
+    let queue = Arc::<Queue>::default();
     let cut = CancellationToken::new();
-    let outbox =
-        Outbox { queue: sender, space: Arc::new(Semaphore::new(OUTBOX_BYTES)), cut: cut.clone() };
-    (outbox, Letters { queue: receiver, cut, writing: None })
+    (Outbox { queue: Arc::clone(&queue), cut: cut.clone() }, Letters { queue, cut })
 }
 
 #[cfg(test)]

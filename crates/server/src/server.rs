@@ -27,8 +27,11 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
+#[cfg(feature = "redis")]
+use crate::{Cluster, ClusterConfig, NodeId, backbone};
 use crate::{
-    ConnId, Hub, HubConfig, Input, Output, TurnCredentials, http,
+    Command, ConnId, Hub, HubConfig, Input, MAX_CONNECTIONS, News, Node, Output, TurnCredentials,
+    http,
     outbox::{Outbox, Overflow},
 };
 
@@ -48,6 +51,9 @@ const BACKLOG: u32 = 256;
 const SOCKET_SEND_BUFFER: u32 = 128 * 1024;
 /// Inputs on their way to the hub. When full, the sockets are not read: their senders wait.
 const HUB_QUEUE: usize = 256;
+/// Commands for what the nodes share on their way there. When full, the next ones are dropped, as if
+/// it were away.
+const COMMAND_QUEUE: usize = 4096;
 /// Pause after the system refused a connection, as it does when it is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long [`Server::stop`] waits for goodbyes to be read; longer than a socket lingers.
@@ -64,13 +70,25 @@ pub struct ServerConfig {
     pub ice_servers: Vec<IceServer>,
     /// A TURN server of one's own, with credentials that end.
     pub turn: Option<TurnCredentials>,
+    /// [`MAX_CONNECTIONS`] unless chosen otherwise. There may be half as many rooms.
+    pub max_connections: usize,
+    /// Whom the rooms are shared with, if with anybody.
+    #[cfg(feature = "redis")]
+    pub cluster: Option<ClusterConfig>,
 }
 
 impl ServerConfig {
     /// A server at that address, with nothing to offer beside itself.
     #[must_use]
     pub fn at(listen: SocketAddr) -> Self {
-        Self { listen, ice_servers: Vec::new(), turn: None }
+        Self {
+            listen,
+            ice_servers: Vec::new(),
+            turn: None,
+            max_connections: MAX_CONNECTIONS,
+            #[cfg(feature = "redis")]
+            cluster: None,
+        }
     }
 }
 
@@ -102,15 +120,13 @@ impl Server {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn start(config: ServerConfig) -> Result<Self, StartError> {
-        let hub = Hub::new(HubConfig {
+        let hub = HubConfig {
             ice_servers: config.ice_servers,
             turn: config.turn,
-            ..HubConfig::default()
-        });
-        Self::start_with(config.listen, hub)
-    }
-
-    pub(crate) fn start_with(address: SocketAddr, hub: Hub) -> Result<Self, StartError> {
+            max_connections: config.max_connections,
+            max_rooms: config.max_connections / 2,
+        };
+        let address = config.listen;
         let refused = |source| StartError::Listen { address, source };
         let listener = listen(address).map_err(refused)?;
         let local_addr = listener.local_addr().map_err(refused)?;
@@ -120,7 +136,23 @@ impl Server {
         let (events, inbox) = mpsc::channel(HUB_QUEUE);
         let door =
             Door { events, next_conn: Arc::default(), tasks: tasks.clone(), abort: abort.clone() };
-        tasks.spawn(abort.clone().run_until_cancelled_owned(run_hub(hub, inbox, leaving.clone())));
+        let (commands, orders) = mpsc::channel(COMMAND_QUEUE);
+        #[cfg(not(feature = "redis"))]
+        drop(orders);
+        #[cfg(feature = "redis")]
+        let node = match config.cluster {
+            Some(ClusterConfig { redis, node }) => {
+                let own = NodeId::new(&node, rand::random());
+                let backbone = backbone::run(redis, own.clone(), orders, door.events.clone());
+                tasks.spawn(abort.clone().run_until_cancelled_owned(backbone));
+                Node::Among(Box::new(Cluster::new(Instant::now(), own, hub)))
+            }
+            None => Node::Alone(Box::new(Hub::new(hub))),
+        };
+        #[cfg(not(feature = "redis"))]
+        let node = Node::Alone(Box::new(Hub::new(hub)));
+        let node = run_node(node, inbox, commands, leaving.clone());
+        tasks.spawn(abort.clone().run_until_cancelled_owned(node));
         tasks.spawn(abort.clone().run_until_cancelled_owned(accept(
             listener,
             door,
@@ -172,6 +204,9 @@ pub(crate) enum Event {
     Connected(ConnId, Outbox),
     /// They brought something.
     Input(ConnId, Input),
+    /// From what the nodes share.
+    #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "there is nothing to share"))]
+    News(News),
 }
 
 /// What a new socket needs.
@@ -253,45 +288,55 @@ async fn serve_http(stream: TcpStream, routes: axum::Router, leaving: Cancellati
 }
 
 /// Owns the hub: the only one to call it, one input at a time.
-async fn run_hub(mut hub: Hub, mut inbox: mpsc::Receiver<Event>, leaving: CancellationToken) {
+async fn run_node(
+    mut node: Node,
+    mut inbox: mpsc::Receiver<Event>,
+    commands: mpsc::Sender<Command>,
+    leaving: CancellationToken,
+) {
     let mut outboxes = HashMap::new();
     loop {
-        let wake = hub.poll_timeout();
+        let wake = node.poll_timeout();
         tokio::select! {
             // What has come is heard before anybody is called silent.
             biased;
             () = leaving.cancelled() => break,
             Some(event) = inbox.recv() => {
-                hub.set_clock(Instant::now(), SystemTime::now());
-                take(&mut hub, &mut outboxes, event);
+                node.hub_mut().set_clock(Instant::now(), SystemTime::now());
+                take(&mut node, &mut outboxes, event);
             }
-            () = sleep_until(wake) => hub.set_clock(Instant::now(), SystemTime::now()),
+            () = sleep_until(wake) => node.hub_mut().set_clock(Instant::now(), SystemTime::now()),
         }
-        hub.handle_timeout(Instant::now());
-        deliver(&mut hub, &mut outboxes);
+        node.handle_timeout(Instant::now());
+        deliver(&mut node, &mut outboxes, &commands);
     }
-    hub.shut_down();
-    deliver(&mut hub, &mut outboxes);
+    node.shut_down(Instant::now());
+    deliver(&mut node, &mut outboxes, &commands);
 }
 
-fn take(hub: &mut Hub, outboxes: &mut HashMap<ConnId, Outbox>, event: Event) {
+fn take(node: &mut Node, outboxes: &mut HashMap<ConnId, Outbox>, event: Event) {
     let now = Instant::now();
     match event {
         Event::Connected(conn, outbox) => {
             outboxes.insert(conn, outbox);
-            hub.handle(now, conn, Input::Connected);
+            node.handle(now, conn, Input::Connected);
         }
         Event::Input(conn, input) => {
             if input == Input::Disconnected {
                 outboxes.remove(&conn);
             }
-            hub.handle(now, conn, input);
+            node.handle(now, conn, input);
         }
+        Event::News(news) => node.handle_news(now, news),
     }
 }
 
-fn deliver(hub: &mut Hub, outboxes: &mut HashMap<ConnId, Outbox>) {
-    while let Some(output) = hub.poll() {
+fn deliver(
+    node: &mut Node,
+    outboxes: &mut HashMap<ConnId, Outbox>,
+    commands: &mpsc::Sender<Command>,
+) {
+    while let Some(output) = node.poll() {
         match output {
             Output::Send(conn, message) => {
                 if let Some(outbox) = outboxes.get(&conn)
@@ -301,7 +346,7 @@ fn deliver(hub: &mut Hub, outboxes: &mut HashMap<ConnId, Outbox>) {
                     if let Some(outbox) = outboxes.remove(&conn) {
                         outbox.cut();
                     }
-                    hub.handle(Instant::now(), conn, Input::Disconnected);
+                    node.handle(Instant::now(), conn, Input::Disconnected);
                 }
             }
             Output::Close(conn) => {
@@ -309,6 +354,10 @@ fn deliver(hub: &mut Hub, outboxes: &mut HashMap<ConnId, Outbox>) {
                 outboxes.remove(&conn);
             }
         }
+    }
+    while let Some(command) = node.poll_command() {
+        // Full or closed: as if it were away. The node asks again.
+        let _ = commands.try_send(command);
     }
 }
 

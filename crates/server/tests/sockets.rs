@@ -12,3 +12,5 @@ mod client;
 mod hostile;
 #[path = "sockets/pages.rs"]
 mod pages;
+#[path = "sockets/alone.rs"]
+mod site;

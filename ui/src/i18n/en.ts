@@ -169,6 +169,7 @@ export const en = {
   'failure.unknown_peer': 'This person is no longer in the call.',
   'failure.replaced': 'You joined this call from somewhere else, so it ended here.',
   'failure.server_full': 'The server has no room for another call now. Try again later.',
+  'failure.unavailable': 'The server cannot open calls just now. Try again in a moment.',
   'failure.shutting_down': 'The server is restarting. Try again in a moment.',
   'failure.invalid_link': 'This is not a complete link to a call. Copy it again, to its very end.',
   'failure.server_unreachable':

@@ -53,6 +53,7 @@ impl From<ErrorCode> for Refusal {
             ErrorCode::UnknownPeer => "This person is not in the call.",
             ErrorCode::Replaced => "You are in this call from another connection now.",
             ErrorCode::ServerFull => "The server is full. Try again in a while.",
+            ErrorCode::Unavailable => "Calls cannot be joined for a moment. Try again soon.",
             ErrorCode::ShuttingDown => "The server is going down. Try again in a while.",
         };
         Self::because(code, text)

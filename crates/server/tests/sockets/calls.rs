@@ -7,7 +7,10 @@ use quartet_proto::{
 };
 use tokio::time::{interval, timeout};
 
-use crate::client::{Client, PATIENCE, key, room, start};
+use crate::{
+    client::{Client, PATIENCE, key, room},
+    site::start,
+};
 
 #[tokio::test]
 async fn two_people_meet_and_exchange_descriptions() {

@@ -1,17 +1,12 @@
 //! A participant made of nothing but a WebSocket, and a plain HTTP request.
 
-use std::{
-    collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use quartet_proto::{
     ClientMessage, ErrorCode, MediaState, PROTOCOL_VERSION, PeerId, PeerInfo, RoomId, RoomPolicy,
     ServerMessage, SessionKey,
 };
-use quartet_server::{Server, ServerConfig};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
@@ -22,11 +17,6 @@ use tungstenite::Message;
 
 /// How long something may take that should take no time, on a machine that is busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
-
-pub(crate) fn start() -> Server {
-    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    Server::start(ServerConfig::at(listen)).expect("a free port")
-}
 
 pub(crate) fn room(n: u8) -> RoomId {
     RoomId::from_bytes([n; 16])

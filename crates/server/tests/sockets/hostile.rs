@@ -7,14 +7,16 @@ use quartet_proto::{
     ClientMessage, DescriptionKind, ErrorCode, ServerMessage,
     limits::{MAX_MESSAGE_BYTES, MAX_SDP_BYTES, MESSAGE_BURST, RESUME_GRACE, SILENCE_LIMIT},
 };
-use quartet_server::Server;
 use tokio::{io::AsyncWriteExt as _, time::timeout};
 use tungstenite::Message;
 
-use crate::client::{Client, key, room, start};
+use crate::{
+    client::{Client, key, room},
+    site::{Site, start},
+};
 
 /// A server, somebody who means no harm, and the one that does, in one room.
-async fn scene() -> (Server, Client, Client) {
+async fn scene() -> (Site, Client, Client) {
     let server = start();
     let mut good = Client::joined(server.local_addr(), room(1), 1).await;
     let bad = Client::joined(server.local_addr(), room(1), 2).await;

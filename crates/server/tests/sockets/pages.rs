@@ -9,7 +9,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::client::{HttpAnswer, PATIENCE, http, http_with, start};
+use crate::{
+    client::{HttpAnswer, PATIENCE, http, http_with},
+    site::start,
+};
 
 #[tokio::test]
 async fn health_is_plain() {

@@ -1,0 +1,20 @@
+//! The same as `sockets`, on three servers that share their rooms: each connection of a test goes to
+//! another one. And what only several servers, and Redis, can do wrong.
+
+#![cfg(all(unix, feature = "redis"))]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, too")]
+
+#[path = "sockets/calls.rs"]
+mod calls;
+#[path = "sockets/client.rs"]
+mod client;
+#[path = "nodes/faults.rs"]
+mod faults;
+#[path = "sockets/hostile.rs"]
+mod hostile;
+#[path = "sockets/pages.rs"]
+mod pages;
+#[path = "nodes/redis.rs"]
+mod redis;
+#[path = "nodes/three.rs"]
+mod site;
