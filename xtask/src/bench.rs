@@ -4,6 +4,7 @@
 mod app;
 mod call;
 mod machine;
+pub(crate) mod server;
 
 use std::fs;
 

@@ -23,7 +23,8 @@ cargo xtask COMMAND
   run [LINK]     build and open the app; with a link, open it in front of that room
   demo           a whole call on this machine: three test participants and the app window
   test           everything: formatting, lints, types, unit, page and whole-product tests
-  bench          measure calls of 2, 3 and 4 people (builds with optimisation)
+  bench [server] measure calls of 2, 3 and 4 people, or the server beside socket.io (builds with
+                 optimisation)
   package        a Debian package of the app, in target/release/bundle/deb
 
   lab [SCENARIO…] [--peer chromium]
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(),
         ["test"] => test::run(),
         ["bench"] => bench::run(),
+        ["bench", "server"] => bench::server::run(),
         ["package"] => package::run(),
         ["camera-check"] => camera_check::run(),
         ["fuzz", targets @ .., "--for", seconds] => match seconds.parse() {
