@@ -12,6 +12,9 @@ pub enum LinkAction {
         /// With new ICE credentials (RFC 8839 §4.4.3), to look for another path.
         ice_restart: bool,
     },
+    /// The last offer, which has no answer, may be lost on its way: announce it again, with the
+    /// candidates so far.
+    RepeatOffer,
     /// Take the peer's description; an offer is answered by itself, announced likewise.
     Description {
         /// Offer or answer.

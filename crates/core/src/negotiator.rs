@@ -82,6 +82,8 @@ struct Link {
     offered_at: Option<Instant>,
     /// That offer has had no answer.
     unanswered: bool,
+    /// The machine's addresses have changed since.
+    outdated: bool,
     /// Taken since the last description.
     candidates: u32,
 }
@@ -160,7 +162,7 @@ impl Negotiator {
                     self.repair = Some(Repair::Restart);
                 }
             }
-            Some(link) if link.connected_at.is_some() && !link.unanswered => {
+            Some(link) if link.connected_at.is_some() => {
                 link.deadline = Some(now + CONNECT_LIMIT);
                 self.repair = Some(Repair::Restart);
             }
@@ -187,11 +189,13 @@ impl Negotiator {
 
     /// The machine's addresses may have changed: the link looks for new paths.
     pub(crate) fn network_changed(&mut self, now: Instant, out: &mut Outbox) {
-        // A link that never had a path has its deadline, and so has a restart under way.
-        let worth_it = self.link.as_ref().is_some_and(|link| {
-            link.connected_at.is_some() && !link.unanswered && self.repair.is_none()
-        });
-        if worth_it {
+        // A link that never had a path has its deadline. A restart under way goes first: its offer
+        // names the old addresses, but an answer to it has to come.
+        let Some(link) = self.link.as_mut().filter(|link| link.connected_at.is_some()) else {
+            return;
+        };
+        link.outdated = link.unanswered;
+        if !link.unanswered && self.repair.is_none() {
             self.repair = Some(Repair::Restart);
             self.repair_at = self.reachable.then_some(now);
             self.see_to_repair(now, out);
@@ -228,6 +232,10 @@ impl Negotiator {
                 };
                 link.unanswered = false;
                 link.candidates = 0;
+                if std::mem::take(&mut link.outdated) {
+                    self.repair = Some(Repair::Restart);
+                    self.repair_at = Some(now);
+                }
             }
             DescriptionKind::Offer => {
                 if !self.take_offer(now, epoch, out) {
@@ -236,6 +244,7 @@ impl Negotiator {
             }
         }
         self.act(LinkAction::Description { kind, sdp }, out);
+        self.see_to_repair(now, out);
     }
 
     /// The peer's candidate. One for another link than the current one is stale, or its
@@ -275,7 +284,7 @@ impl Negotiator {
             }
         } else if renew {
             self.give_up(now, out);
-        } else if link.connected_at.is_some() && !link.unanswered && !crossing {
+        } else if link.connected_at.is_some() && !crossing {
             self.repair = Some(Repair::Restart);
             self.repair_at = Some(now);
             self.see_to_repair(now, out);
@@ -445,10 +454,15 @@ impl Negotiator {
 
     fn restart(&mut self, now: Instant, out: &mut Outbox) {
         let Some(link) = &mut self.link else { return };
-        link.unanswered = true;
         link.offered_at = Some(now);
-        link.deadline = Some(now + CONNECT_LIMIT);
-        self.act(LinkAction::Offer { ice_restart: true }, out);
+        // A peer that never answers does not put the deadline off.
+        if std::mem::replace(&mut link.unanswered, true) {
+            link.deadline.get_or_insert(now + CONNECT_LIMIT);
+            self.act(LinkAction::RepeatOffer, out);
+        } else {
+            link.deadline = Some(now + CONNECT_LIMIT);
+            self.act(LinkAction::Offer { ice_restart: true }, out);
+        }
     }
 
     fn renew(&mut self, now: Instant, out: &mut Outbox) {
@@ -471,6 +485,7 @@ impl Negotiator {
             deadline: self.reachable.then(|| now + CONNECT_LIMIT),
             offered_at: offerer.then_some(now),
             unanswered: offerer,
+            outdated: false,
             candidates: 0,
         });
         out.open_link(self.peer, self.epoch, offerer);

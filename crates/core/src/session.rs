@@ -84,7 +84,8 @@ impl Session {
                 self.tell_media();
             }
             Input::NetworkChanged => {
-                self.signalling.network_changed(now, &mut self.out);
+                let fate = self.signalling.network_changed(now, &mut self.out);
+                self.follow(fate);
                 for peer in self.peers.values_mut() {
                     peer.negotiator.network_changed(now, &mut self.out);
                 }

@@ -299,47 +299,6 @@ fn a_link_that_breaks_is_renewed_under_the_next_epoch_whoever_notices() {
 }
 
 #[test]
-fn a_changed_network_restarts_ice_whoever_notices() {
-    for who in [0, 1] {
-        let mut world = settled(11, 2);
-        let (offerer, _) = roles(&world);
-        world.tell(who, Input::NetworkChanged);
-        world.run_for(5 * SECOND);
-        assert!(world.is_settled());
-        assert_eq!(offers(world.person(offerer)), 2);
-        assert_eq!(epoch(&world, 0, 1), Some(1));
-    }
-}
-
-#[test]
-fn a_network_change_without_signalling_is_made_up_for() {
-    for who in [0, 1] {
-        let mut world = settled(11, 2);
-        let (offerer, _) = roles(&world);
-        world.stop_server();
-        world.run_for(SECOND);
-        world.tell(who, Input::NetworkChanged);
-        world.run_for(SECOND);
-        world.start_server();
-        world.assert_settles_within(15 * SECOND);
-        world.run_for(2 * SECOND);
-        assert!(offers(world.person(offerer)) >= 2);
-        assert!(world.is_settled());
-    }
-}
-
-#[test]
-fn a_network_change_tries_a_lost_server_at_once() {
-    let mut world = settled(12, 2);
-    world.stop_server();
-    world.run_for(60 * SECOND);
-    world.start_server();
-    world.tell(0, Input::NetworkChanged);
-    world.run_for(Duration::from_millis(300));
-    assert!(world.person(0).online);
-}
-
-#[test]
 fn an_offer_lost_with_a_socket_is_made_again() {
     for seed in 0..200 {
         println!("seed {seed}");

@@ -122,19 +122,18 @@ impl Signalling {
     }
 
     /// There may be a way now where there was none, or the other way round.
-    pub(super) fn network_changed(&mut self, now: Instant, out: &mut Outbox) {
-        match self.stage {
-            Stage::Waiting { .. } => {
-                self.backoff.reset();
-                self.open(now, out);
-            }
-            // A try over the old network would take long to fail.
-            Stage::Opening { .. } => {
-                out.push(Output::CloseSocket);
-                self.open(now, out);
-            }
-            Stage::Joining | Stage::Online { .. } => {}
+    pub(super) fn network_changed(&mut self, now: Instant, out: &mut Outbox) -> Fate {
+        // A try over the old network would take long to fail. And a socket from an address that is
+        // gone swallows what is said: that shows only after [`SILENCE_LIMIT`], and until then
+        // nobody hears of the new address. To come back costs three round trips.
+        let stage = self.stage;
+        if !matches!(stage, Stage::Waiting { .. }) {
+            out.push(Output::CloseSocket);
         }
+        self.backoff.reset();
+        self.open(now, out);
+        let lost = matches!(stage, Stage::Joining | Stage::Online { .. });
+        if lost { Fate::Lost } else { Fate::Unchanged }
     }
 
     pub(super) fn poll_timeout(&self) -> Instant {

@@ -89,6 +89,8 @@ struct Negotiation {
     taken: usize,
     /// Our latest description.
     local: Option<Description>,
+    /// Its candidates that were told, and their end.
+    told: Vec<Candidate>,
 }
 
 /// Which task of a link has ended.
@@ -259,7 +261,8 @@ impl Actor {
                 self.tasks.spawn(async move { Ended::Resolving(resolving.await) });
                 Ok(())
             }
-            (LinkAction::Offer { .. }, LinkRole::Answerer) => {
+            (LinkAction::RepeatOffer, LinkRole::Offerer) => self.repeat_offer().await,
+            (LinkAction::Offer { .. } | LinkAction::RepeatOffer, LinkRole::Answerer) => {
                 Err(broken("making an offer", "this side answers"))
             }
             (LinkAction::Description { .. }, _) => {
@@ -306,9 +309,32 @@ impl Actor {
     /// an offer to restart ICE are of the generation before.
     async fn announce(&mut self, kind: DescriptionKind, sdp: &str) -> Result<(), Stop> {
         let description = read("reading an own description", sdp)?;
+        let before = self.negotiation.local.take();
+        if before.is_none_or(|before| before.ufrag != description.ufrag) {
+            self.negotiation.told.clear();
+        }
         let sdp = with_trickle(&description.sdp);
         self.negotiation.local = Some(description);
-        self.tell(LinkEvent::Description { kind, sdp }).await
+        self.tell(LinkEvent::Description { kind, sdp }).await?;
+        // An offer that comes again was repeated: what followed the answer may be lost as well.
+        self.tell_candidates_again().await
+    }
+
+    async fn repeat_offer(&mut self) -> Result<(), Stop> {
+        let Some(local) = self.negotiation.local.as_ref().filter(|_| self.negotiation.offered)
+        else {
+            return Ok(());
+        };
+        let (kind, sdp) = (DescriptionKind::Offer, with_trickle(&local.sdp));
+        self.tell(LinkEvent::Description { kind, sdp }).await?;
+        self.tell_candidates_again().await
+    }
+
+    async fn tell_candidates_again(&self) -> Result<(), Stop> {
+        for candidate in &self.negotiation.told {
+            self.tell(LinkEvent::Candidate(candidate.clone())).await?;
+        }
+        Ok(())
     }
 
     /// Takes the candidates that came in, or before, the peer's description.
@@ -390,16 +416,20 @@ impl Actor {
         }
     }
 
-    async fn tell_candidate(&self, candidate: String) -> Result<(), Stop> {
+    async fn tell_candidate(&mut self, candidate: String) -> Result<(), Stop> {
         // The connection gathers only after it has got a description.
         let Some(local) = &self.negotiation.local else { return Ok(()) };
-        self.tell(LinkEvent::Candidate(Candidate {
+        let candidate = Candidate {
             candidate,
             sdp_mid: Some(local.mid.clone()),
             sdp_mline_index: Some(local.index),
             username_fragment: Some(local.ufrag.clone()),
-        }))
-        .await
+        };
+        let told = &mut self.negotiation.told;
+        if told.len() < MAX_REMOTE_CANDIDATES && !told.contains(&candidate) {
+            told.push(candidate.clone());
+        }
+        self.tell(LinkEvent::Candidate(candidate)).await
     }
 
     async fn receive(&mut self, track: Arc<dyn TrackRemote>) {

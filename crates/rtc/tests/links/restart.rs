@@ -1,6 +1,9 @@
 //! An ICE restart, with media on the way.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use quartet_core::{LinkAction, LinkState};
 use tokio::time::timeout;
@@ -24,6 +27,33 @@ async fn media_flows_on_after_a_restart() {
         pair.exchange().await;
         pair.reaches(LinkState::Connected).await;
         println!("restart {round} done");
+    }
+    assert_eq!(*pair.offerer.broken.lock(), None);
+    assert_eq!(*pair.answerer.broken.lock(), None);
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn a_restart_whose_offer_was_lost_is_offered_again() {
+    let mut pair = Pair::connected().await;
+    pair.exchange().await;
+    // Either the offer or its answer, each with the candidates that go with it.
+    for lost_side in [true, false] {
+        let (offers, answers) =
+            (pair.offerer.descriptions.lock().len(), pair.answerer.descriptions.lock().len());
+        let loses = if lost_side { &pair.offerer } else { &pair.answerer };
+        loses.lost_descriptions.store(1, Relaxed);
+        pair.offerer.link.act(LinkAction::Offer { ice_restart: true });
+        let lost = Arc::clone(&loses.lost_descriptions);
+        until(|| lost.load(Relaxed) == 0).await;
+        pair.offerer.link.act(LinkAction::RepeatOffer);
+        let answers = answers + if lost_side { 1 } else { 2 };
+        until(|| pair.answerer.descriptions.lock().len() == answers).await;
+        pair.exchange().await;
+        pair.reaches(LinkState::Connected).await;
+        let descriptions = pair.offerer.descriptions.lock().split_off(offers);
+        assert_eq!(descriptions.len(), 2);
+        assert_eq!(descriptions[0], descriptions[1], "the repeated offer is another one");
     }
     assert_eq!(*pair.offerer.broken.lock(), None);
     assert_eq!(*pair.answerer.broken.lock(), None);
@@ -79,6 +109,16 @@ async fn offers_that_overtake_their_answers_wait_for_them() {
     assert!((2..=6).contains(&offers), "{offers}");
     assert_eq!(*pair.answerer.broken.lock(), None);
     pair.close().await;
+}
+
+async fn until(reached: impl Fn() -> bool) {
+    timeout(PATIENCE, async {
+        while !reached() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("it does not come to that");
 }
 
 fn last_ufrag(pair: &Pair) -> String {

@@ -67,6 +67,8 @@ pub(crate) struct Side {
     pub(crate) candidates: Arc<Mutex<Vec<Candidate>>>,
     /// The descriptions that this side announced.
     pub(crate) descriptions: Arc<Mutex<Vec<String>>>,
+    /// So many of the next ones never arrive.
+    pub(crate) lost_descriptions: Arc<AtomicUsize>,
     /// What the other side has said.
     pub(crate) said: mpsc::UnboundedReceiver<PeerMessage>,
     /// The latest estimate that this side announced.
@@ -103,6 +105,7 @@ impl Side {
             broken: Arc::default(),
             candidates: Arc::default(),
             descriptions: Arc::default(),
+            lost_descriptions: Arc::default(),
             said: mpsc::unbounded_channel().1,
             estimate: watch::channel(None).1,
             events: Some(events),
@@ -125,12 +128,16 @@ impl Side {
         let broken = Arc::clone(&self.broken);
         let candidates = Arc::clone(&self.candidates);
         let descriptions = Arc::clone(&self.descriptions);
+        let lost = Arc::clone(&self.lost_descriptions);
         self.pump = Some(tokio::spawn(async move {
             while let Some(event) = events.recv().await {
                 match event {
                     LinkEvent::Description { kind, sdp } => {
                         descriptions.lock().push(sdp.clone());
-                        other.act(LinkAction::Description { kind, sdp });
+                        let left = |left: usize| left.checked_sub(1);
+                        if lost.fetch_update(Relaxed, Relaxed, left).is_err() {
+                            other.act(LinkAction::Description { kind, sdp });
+                        }
                     }
                     LinkEvent::Candidate(candidate) => {
                         assert!(!descriptions.lock().is_empty(), "a candidate before all else");

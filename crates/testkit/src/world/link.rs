@@ -109,6 +109,10 @@ impl SimLink {
                 self.offer_is_out = true;
                 self.describe(now, DescriptionKind::Offer, restart_drops_path, random)
             }
+            LinkAction::RepeatOffer => match self.local {
+                Some(local) if self.offer_is_out => repeated(local, DescriptionKind::Offer),
+                _ => broken("there is no offer to repeat"),
+            },
             LinkAction::Description { kind, sdp } => {
                 let Some(description) = Description::parse(&sdp) else {
                     return broken("not a description");
@@ -128,7 +132,10 @@ impl SimLink {
                     DescriptionKind::Offer if new || self.local.is_none() => {
                         self.describe(now, DescriptionKind::Answer, restart_drops_path, random)
                     }
-                    DescriptionKind::Offer => Vec::new(),
+                    DescriptionKind::Offer => {
+                        let local = self.local.into_iter();
+                        local.flat_map(|it| repeated(it, DescriptionKind::Answer)).collect()
+                    }
                 }
             }
             LinkAction::Candidate(candidate) => {
@@ -208,15 +215,9 @@ impl SimLink {
         let ufrag = random.u64(..);
         self.local = Some(Description { certificate: self.serial, ufrag });
         self.agreed_at = None;
-        let sdp = format!("{} {ufrag}", self.serial);
-        let mut says = vec![LinkEvent::Description { kind, sdp }];
-        let candidate = Candidate {
-            candidate: ufrag.to_string(),
-            sdp_mid: None,
-            sdp_mline_index: None,
-            username_fragment: None,
-        };
-        says.extend((0..random.usize(1..4)).map(|_| LinkEvent::Candidate(candidate.clone())));
+        let mut says = repeated(Description { certificate: self.serial, ufrag }, kind);
+        let candidate = says[1].clone();
+        says.extend((0..random.usize(0..3)).map(|_| candidate.clone()));
         if restart_drops_path && self.path.take().is_some() {
             self.alive_at = now;
             says.extend(self.change(LinkState::Connecting));
@@ -230,4 +231,17 @@ impl SimLink {
         }
         vec![LinkEvent::State(state)]
     }
+}
+
+/// A description and a candidate for it.
+fn repeated(description: Description, kind: DescriptionKind) -> Vec<LinkEvent> {
+    let Description { certificate, ufrag } = description;
+    let candidate = Candidate {
+        candidate: ufrag.to_string(),
+        sdp_mid: None,
+        sdp_mline_index: None,
+        username_fragment: None,
+    };
+    let sdp = format!("{certificate} {ufrag}");
+    vec![LinkEvent::Description { kind, sdp }, LinkEvent::Candidate(candidate)]
 }
