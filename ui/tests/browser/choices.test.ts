@@ -183,10 +183,13 @@ describe('devices', () => {
       device('audiooutput', 'def', 'HDMI'),
     ];
     const ids = (kind: 'camera' | 'microphone' | 'speaker') =>
-      choices(kind, found).map(({ id }) => id);
+      choices(kind, found, null).map(({ id }) => id);
     expect(ids('camera')).toEqual(['camera', 'none']);
     expect(ids('microphone')).toEqual(['mic', 'mic:abc', 'none']);
     expect(ids('speaker')).toEqual(['speaker', 'speaker:def', 'none']);
+    const absent = { id: 'camera:gone', label: 'Integrated Camera' };
+    expect(choices('camera', found, absent)[1]).toEqual(absent);
+    expect(choices('microphone', found, { id: 'mic:abc', label: 'old' })).toHaveLength(3);
     expect(['mic', 'mic:abc', 'mic:a:b'].map(idOf)).toEqual([null, 'abc', 'a:b']);
   });
 

@@ -1,7 +1,7 @@
 // The page's own engine, for guests: what the desktop shell is to the app, here with the browser's
 // devices, cryptography and connections. It holds the parts together; the rules are in `core`.
 
-import type { Boot, DeviceState, FailureView, Settings, UiEvent } from '../../bindings';
+import type { Boot, DeviceState, DeviceView, FailureView, Settings, UiEvent } from '../../bindings';
 import type { CallEngine, DeviceKind, GuestPage, PictureListener, TileId } from '../engine';
 import { Call } from './call';
 import { entrance, type Entrance } from './core/entrance';
@@ -11,7 +11,7 @@ import { Model } from './core/model';
 import { displayableName } from './core/name';
 import type { SessionEvent } from './core/output';
 import { Watch, type WatchInput } from './core/watch';
-import { choices } from './device_words';
+import { choices, idOf } from './device_words';
 import { Driver } from './driver';
 import { newId16, participantOf, roomOf } from './identity';
 import { Levels } from './levels';
@@ -20,7 +20,14 @@ import { watchPermissions } from './permissions';
 import { Playback } from './playback';
 import type { SourceKind } from './source';
 import { Sources } from './sources';
-import { choseBrowser, keepChoiceOfBrowser, keepSettings, keptSettings } from './storage';
+import {
+  choseBrowser,
+  keepChoiceOfBrowser,
+  keepDevice,
+  keepSettings,
+  keptDevice,
+  keptSettings,
+} from './storage';
 import { canCall } from './support';
 import { Tiles } from './tiles';
 import { VERSION } from './version';
@@ -152,6 +159,7 @@ export class BrowserEngine implements CallEngine, GuestPage {
   async choose(kind: DeviceKind, id: string): Promise<string> {
     const same = this.settings[kind] === id;
     this.keep({ ...this.settings, [kind]: id });
+    void this.listDevices();
     if (kind === 'speaker') await this.voices.choose(id);
     else if (same) await this.sources.again(kind);
     else await this.sources.change(this.settings, this.model.view.me.camera_off);
@@ -299,11 +307,19 @@ export class BrowserEngine implements CallEngine, GuestPage {
   private async listDevices(): Promise<void> {
     const found = await navigator.mediaDevices.enumerateDevices().catch(() => []);
     this.model.setDevices({
-      cameras: choices('camera', found),
-      microphones: choices('microphone', found),
-      speakers: choices('speaker', SPEAKERS_CAN_BE_CHOSEN ? found : []),
+      cameras: this.choices('camera', found),
+      microphones: this.choices('microphone', found),
+      speakers: this.choices('speaker', SPEAKERS_CAN_BE_CHOSEN ? found : []),
     });
     this.render();
+  }
+
+  private choices(kind: DeviceKind, found: MediaDeviceInfo[]): DeviceView[] {
+    const chosen = this.settings[kind];
+    const all = choices(kind, found, keptDevice(kind, chosen));
+    const device = all.find(({ id }) => id === chosen);
+    if (device && idOf(chosen) !== null) keepDevice(kind, device);
+    return all;
   }
 
   private reportLevels(): void {

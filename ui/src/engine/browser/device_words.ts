@@ -16,21 +16,26 @@ export function idOf(setting: string): string | null {
   return colon < 0 ? null : setting.slice(colon + 1);
 }
 
-/** What can be chosen of a kind: the system's choice, each device that is known, none. */
-export function choices(kind: DeviceKind, found: readonly MediaDeviceInfo[]): DeviceView[] {
+/**
+ * What can be chosen of a kind: the system's choice, each device that is known, `chosen` with the
+ * name that it had when it was last seen, none.
+ */
+export function choices(
+  kind: DeviceKind,
+  found: readonly MediaDeviceInfo[],
+  chosen: DeviceView | null,
+): DeviceView[] {
   const prefix = DEFAULT[kind];
   const named = found.filter(
     ({ kind: is, deviceId, label }) =>
       // Before the person has allowed the page anything, devices have neither ids nor names.
       is === INPUT[kind] && deviceId && label && !ALIASES.includes(deviceId),
   );
-  return [
-    { id: prefix, label: 'Default' },
-    ...named
-      .slice(0, MAX_DEVICES)
-      .map(({ deviceId, label }) => ({ id: `${prefix}:${deviceId}`, label })),
-    { id: 'none', label: 'None' },
-  ];
+  const listed = named
+    .slice(0, MAX_DEVICES)
+    .map(({ deviceId, label }) => ({ id: `${prefix}:${deviceId}`, label }));
+  const absent = chosen && !listed.some(({ id }) => id === chosen.id) ? [chosen] : [];
+  return [{ id: prefix, label: 'Default' }, ...listed, ...absent, { id: 'none', label: 'None' }];
 }
 
 /** What went wrong with a device (Media Capture and Streams, §10.2), in the page's words. */
