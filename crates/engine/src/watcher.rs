@@ -73,9 +73,12 @@ async fn watch(
                         let news = Input::Watch(generation, WatchNews::Roster(peers));
                         inputs.send(news).await.map_err(|_| SocketError::Closed)?;
                     }
-                    // A limit was met: the room can be joined all the same, unseen.
-                    Incoming::Message(ServerMessage::Error { code: ErrorCode::ServerFull, .. }) => {
-                        return Err(SocketError::Failed("the server is full"));
+                    // A limit was met, or rooms cannot be looked into for a moment.
+                    Incoming::Message(ServerMessage::Error {
+                        code: ErrorCode::ServerFull | ErrorCode::Unavailable,
+                        ..
+                    }) => {
+                        return Err(SocketError::Failed("nobody may look into the room now"));
                     }
                     Incoming::Message(_) | Incoming::Unreadable => {}
                 }

@@ -134,14 +134,15 @@ async fn listen(channel: aio::PubSub, events: &mpsc::Sender<Event>) -> Result<()
             continue; // the echo
         }
         match serde_json::from_slice(bytes) {
-            Ok(envelope) => {
-                if events.send(Event::News(News::Received(envelope))).await.is_err() {
-                    return Ok(());
-                }
-            }
+            Ok(envelope) => tell(events, News::Received(envelope)).await,
             Err(error) => warn!(kind = ?error.classify(), "a node speaks another version"),
         }
     }
+}
+
+/// Nobody listens any more once the cluster has stopped; its last words are still carried out.
+async fn tell(events: &mpsc::Sender<Event>, news: News) {
+    let _ = events.send(Event::News(news)).await;
 }
 
 async fn carry_out(
@@ -167,10 +168,8 @@ async fn carry_out(
         let answers: Vec<Value> = pipeline.query_async(&mut connection).await?;
         let mut answers = answers.into_iter();
         for command in batch.drain(..) {
-            if let Some(news) = news(command, &mut answers)?
-                && events.send(Event::News(news)).await.is_err()
-            {
-                return Ok(());
+            if let Some(news) = news(command, &mut answers)? {
+                tell(events, news).await;
             }
         }
     }
