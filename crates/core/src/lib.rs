@@ -5,6 +5,7 @@
 
 mod allowance;
 mod backoff;
+pub mod chat;
 pub mod congestion;
 mod frame;
 mod frame_assembler;

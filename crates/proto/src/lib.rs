@@ -3,6 +3,7 @@
 //! No I/O, no clock, no randomness: whoever needs a new secret brings the random bytes.
 //! `docs/protocol.md` describes every message; a test in this crate keeps the two in step.
 
+mod chat;
 mod error_code;
 mod ice_server;
 mod ids;
@@ -13,6 +14,7 @@ mod name;
 mod peer_message;
 mod policy;
 
+pub use chat::{ChatMessage, Heard, InvalidChatText, chat_text};
 pub use error_code::ErrorCode;
 pub use ice_server::{IceServer, InvalidIceServer};
 pub use ids::{InvalidId, PeerId, RoomId, SessionKey};

@@ -41,3 +41,25 @@ pub const MAX_ROOM_IDS: usize = 16;
 /// Somebody whose seat was given up passes the door for this long, as does somebody for whom a
 /// participant who came back has vouched: a laptop that moves from one network to another.
 pub const RETURN_LIMIT: Duration = Duration::from_mins(5);
+/// Bytes of UTF-8 in one chat message: two pages of English, one of Thai.
+pub const MAX_CHAT_BYTES: usize = 4 * 1024;
+/// Bytes of one message on the chat's channel ([`crate::ChatMessage`]): the longest text, each of
+/// its characters escaped, with a name.
+pub const MAX_CHAT_MESSAGE_BYTES: usize = 16 * 1024;
+/// The highest clock of a chat message: what a number in JavaScript holds exactly.
+pub const MAX_CHAT_CLOCK: u64 = (1 << 53) - 1;
+/// Messages of one author that are kept for those who come later, or back: hours of a talkative
+/// call.
+pub const CHAT_HISTORY: usize = 250;
+/// Bytes of text of one author that are kept likewise: half a minute at
+/// [`CHAT_BYTES_PER_SECOND`] for whoever comes late.
+pub const CHAT_HISTORY_BYTES: usize = 256 * 1024;
+/// Authors of whom messages are kept: all who can be there, and as many who are gone.
+pub const MAX_CHAT_AUTHORS: usize = 16;
+/// Chat messages that may come at once: a history that was held up on its way.
+pub const CHAT_BURST: u32 = 300;
+/// Chat messages a second to one person; nobody types, or reads, that many.
+pub const CHAT_MESSAGES_PER_SECOND: u32 = 20;
+/// Bytes of chat a second to one person: as much as two voices, so that a long history holds up
+/// none.
+pub const CHAT_BYTES_PER_SECOND: u32 = 8 * 1024;

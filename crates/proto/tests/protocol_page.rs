@@ -7,8 +7,8 @@ use std::{
 };
 
 use quartet_proto::{
-    ClientMessage, ErrorCode, JoinLink, LinkSecret, PROTOCOL_VERSION, PeerMessage, ServerMessage,
-    ServerUrl, SessionKey, limits,
+    ChatMessage, ClientMessage, ErrorCode, JoinLink, LinkSecret, PROTOCOL_VERSION, PeerMessage,
+    ServerMessage, ServerUrl, SessionKey, limits,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -79,6 +79,7 @@ fn every_example_is_a_message_and_says_all_of_it() {
             "From the client" => assert_same_after_reading::<ClientMessage>(value),
             "From the server" | "Errors" => assert_same_after_reading::<ServerMessage>(value),
             "Between participants" => assert_same_after_reading::<PeerMessage>(value),
+            "Chat" => assert_same_after_reading::<ChatMessage>(value),
             other => panic!("an example under “{other}” belongs to no direction: {value}"),
         }
     }
@@ -89,7 +90,8 @@ fn every_message_has_an_example() {
     let unknown = serde_json::json!({ "type": "?" });
     assert_eq!(words::<ClientMessage>(unknown.clone()), examples_of("From the client"));
     assert_eq!(words::<ServerMessage>(unknown.clone()), examples_of("From the server"));
-    assert_eq!(words::<PeerMessage>(unknown), examples_of("Between participants"));
+    assert_eq!(words::<PeerMessage>(unknown.clone()), examples_of("Between participants"));
+    assert_eq!(words::<ChatMessage>(unknown), examples_of("Chat"));
 }
 
 #[test]
@@ -132,6 +134,12 @@ impl Shown for usize {
     }
 }
 
+impl Shown for u64 {
+    fn shown(self) -> String {
+        self.to_string()
+    }
+}
+
 impl Shown for u32 {
     fn shown(self) -> String {
         self.to_string()
@@ -157,6 +165,9 @@ fn every_limit_is_quoted_with_its_value() {
         MAX_LINK_BYTES MESSAGE_BURST MESSAGES_PER_SECOND PING_INTERVAL SILENCE_LIMIT RESUME_GRACE
         MAX_PEER_MESSAGE_BYTES MAX_WATCHERS MAX_WAITING MAX_MEMBERS REFUSAL_PAUSE RETURN_LIMIT
         MAX_ROOM_IDS
+        MAX_CHAT_BYTES MAX_CHAT_MESSAGE_BYTES MAX_CHAT_CLOCK
+        CHAT_HISTORY CHAT_HISTORY_BYTES MAX_CHAT_AUTHORS CHAT_BURST CHAT_MESSAGES_PER_SECOND
+        CHAT_BYTES_PER_SECOND
     };
     let in_source: BTreeSet<String> = LIMITS
         .lines()
