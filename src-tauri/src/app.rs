@@ -8,9 +8,12 @@ use std::{fmt, sync::Arc};
 use parking_lot::Mutex;
 use quartet_devices::{DeviceList, Watch};
 use quartet_engine::{
-    Command, Engine, EngineConfig, EventReceiver, JoinRequest, Selected, SourceKind, TileId,
+    ChatText, Command, Engine, EngineConfig, EventReceiver, JoinRequest, Selected, SourceKind,
+    TileId,
 };
-use quartet_proto::{IceServer, JoinLink, LinkSecret, MediaState, ServerUrl};
+use quartet_proto::{
+    IceServer, InvalidChatText, JoinLink, LinkSecret, MediaState, ServerUrl, chat_text,
+};
 use quartet_rtc::{IceConfig, IcePolicy};
 use rand::TryRngCore as _;
 use tauri::ipc::{Channel, InvokeResponseBody};
@@ -117,6 +120,11 @@ impl App {
         }
         state.page = Some(page);
         state.show();
+        if state.model.is_in_call()
+            && let Some(page) = &state.page
+        {
+            let _ = page.send(UiEvent::Chat(state.model.chat()));
+        }
         Boot {
             settings: state.settings.clone(),
             system_language: crate::platform::system_language(),
@@ -243,6 +251,19 @@ impl App {
         let media = MediaState { camera_off, ..state.media };
         self.set_media(&mut state, media);
         state.show();
+    }
+
+    /// Says something in the chat.
+    pub(crate) fn say(&self, text: &str) -> Result<(), FailureView> {
+        let text = chat_text(text).map_err(|error| match error {
+            InvalidChatText::Empty | InvalidChatText::Character => failure("chat_text", &error),
+            InvalidChatText::TooLong => failure("chat_too_long", &error),
+        })?;
+        if !self.state.lock().model.is_in_call() {
+            return Err(failure("chat_not_in_call", &"there is no call"));
+        }
+        self.engine.send(Command::Say(ChatText(text.to_owned())));
+        Ok(())
     }
 
     /// Uses another device from now on, and keeps the choice; without one, all stays as it is.

@@ -12,6 +12,7 @@ use tauri_plugin_dialog::DialogExt as _;
 
 use crate::{
     app::App,
+    browser,
     view::{Boot, FailureView, Settings, UiEvent},
 };
 
@@ -86,6 +87,17 @@ pub(crate) fn copy_link(handle: AppHandle, app: Shared<'_>) -> Result<(), Failur
         .clipboard()
         .write_text(link)
         .map_err(|error| FailureView { code: "clipboard".to_owned(), message: error.to_string() })
+}
+
+#[command]
+pub(crate) fn say(app: Shared<'_>, text: String) -> Result<(), FailureView> {
+    app.say(&text)
+}
+
+#[command]
+pub(crate) fn open_url(url: String) -> Result<(), FailureView> {
+    browser::open(&url)
+        .map_err(|error| FailureView { code: "open_url".to_owned(), message: error.to_string() })
 }
 
 #[command]

@@ -1,6 +1,7 @@
 //! The desktop shell: wiring between the page, the system and the engine.
 
 mod app;
+mod browser;
 mod commands;
 mod devices;
 mod host;
@@ -81,6 +82,8 @@ pub fn run() -> Result<(), StartError> {
             commands::choose,
             commands::save_settings,
             commands::copy_link,
+            commands::say,
+            commands::open_url,
             commands::attach_tile,
             commands::detach_tile,
             commands::tile_shown,

@@ -1,19 +1,28 @@
 //! The page's picture of the app, kept true by what the engine says. Pure: no I/O, no clock.
 
-use quartet_engine::{Connection, EndReason, Event, SourceKind};
+use std::collections::BTreeMap;
+
+use quartet_engine::{ChatId, ChatLine, Connection, EndReason, Event, SourceKind};
 use quartet_media::DeviceError;
 use quartet_proto::{MediaState, PeerId, PeerInfo};
 
 use crate::view::{
-    AppView, ConnectionView, DeviceState, DevicesView, FailureView, LevelView, PeerView, PhaseView,
-    RoomView, UiEvent,
+    AppView, ChatLineView, ConnectionView, DeviceState, DevicesView, FailureView, LevelView,
+    PeerView, PhaseView, RoomView, UiEvent,
 };
 
 /// The view, and the few rules by which it changes.
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     view: AppView,
+    /// In the present call.
+    own: Option<PeerId>,
+    /// The chat of the present call, for a page that is loaded again.
+    chat: BTreeMap<ChatId, ChatLineView>,
 }
+
+/// Lines of the chat that are kept for a page that is loaded again; then the oldest goes.
+const MAX_CHAT_LINES: usize = 2_000;
 
 impl Model {
     /// What the page shows now.
@@ -78,7 +87,14 @@ impl Model {
             Event::RosterUnknown => self.set_waiting(None),
             // Joined too late: the person has left before it was said.
             Event::Joined { .. } if self.view.phase != PhaseView::Joining => return None,
-            Event::Joined { you: _, present } => {
+            Event::Chat(line) if matches!(self.view.phase, PhaseView::InCall { .. }) => {
+                return Some(UiEvent::Chat(vec![self.chat_line(line)]));
+            }
+            // Of a call that the person has left.
+            Event::Chat(_) => return None,
+            Event::Joined { you, present } => {
+                self.own = Some(you);
+                self.chat.clear();
                 self.view.phase = PhaseView::InCall { signalling_online: true };
                 if let Some(room) = &mut self.view.room {
                     room.peers.clear();
@@ -110,6 +126,31 @@ impl Model {
             Event::Ended(reason) => self.end(reason),
         }
         Some(UiEvent::View(Box::new(self.view.clone())))
+    }
+
+    /// The chat so far.
+    pub(crate) fn chat(&self) -> Vec<ChatLineView> {
+        self.chat.values().cloned().collect()
+    }
+
+    fn chat_line(&mut self, line: ChatLine) -> ChatLineView {
+        let view = ChatLineView {
+            clock: line.clock,
+            author: line.id.author.to_string(),
+            seq: line.id.seq,
+            own: Some(line.id.author) == self.own,
+            name: line.name,
+            text: line.text,
+            passed_on_by: line.passed_on_by.map(|witness| witness.name),
+        };
+        self.chat.insert(line.id, view.clone());
+        if self.chat.len() > MAX_CHAT_LINES {
+            let oldest = self.chat.iter().min_by_key(|(id, line)| (line.clock, **id));
+            if let Some(oldest) = oldest.map(|(id, _)| *id) {
+                self.chat.remove(&oldest);
+            }
+        }
+        view
     }
 
     fn end(&mut self, reason: EndReason) {
@@ -286,6 +327,46 @@ mod tests {
         let late = Event::Joined { you: PeerId::from_u64(1), present: Vec::new() };
         assert_eq!(model.apply(late), None);
         assert_eq!(model.view().phase, PhaseView::Home);
+    }
+
+    fn said(author: u64, seq: u32, clock: u64) -> Event {
+        Event::Chat(ChatLine {
+            id: ChatId { author: PeerId::from_u64(author), seq },
+            clock,
+            name: format!("Number {author}"),
+            text: "hello".to_owned(),
+            passed_on_by: None,
+        })
+    }
+
+    #[test]
+    fn the_chat_of_a_call_is_kept_until_the_next_one() {
+        let mut model = in_front_of_a_room();
+        assert_eq!(model.apply(said(2, 1, 1)), None, "there is no call");
+        assert!(model.start_joining());
+        model.apply(Event::Joined { you: PeerId::from_u64(1), present: Vec::new() });
+        let Some(UiEvent::Chat(lines)) = model.apply(said(1, 1, 1)) else { panic!("no line") };
+        assert!(lines[0].own);
+        model.apply(said(2, 1, 2));
+        model.apply(said(2, 1, 2));
+        let chat = model.chat();
+        assert_eq!(chat.iter().map(|line| line.own).collect::<Vec<_>>(), [true, false]);
+        model.apply(Event::Ended(EndReason::Left));
+        model.enter_green_room(model.view().room.clone().unwrap());
+        assert!(model.start_joining());
+        model.apply(Event::Joined { you: PeerId::from_u64(3), present: Vec::new() });
+        assert!(model.chat().is_empty());
+    }
+
+    #[test]
+    fn no_chat_grows_without_end() {
+        let mut model = in_front_of_a_room();
+        assert!(model.start_joining());
+        model.apply(Event::Joined { you: PeerId::from_u64(1), present: Vec::new() });
+        let lines = u32::try_from(MAX_CHAT_LINES).unwrap();
+        (1..=lines + 1).for_each(|seq| drop(model.apply(said(2, seq, seq.into()))));
+        assert_eq!(model.chat().len(), MAX_CHAT_LINES);
+        assert_eq!(model.chat()[0].seq, 2);
     }
 
     #[test]

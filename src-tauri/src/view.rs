@@ -233,6 +233,28 @@ pub struct LevelView {
     pub level: f32,
 }
 
+/// Something that was said in the chat. Lines are shown in the order of `clock`, then `author`,
+/// then `seq`: the same for all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct ChatLineView {
+    /// What comes first in the order.
+    #[ts(type = "number")]
+    pub clock: u64,
+    /// Who said it, 16 hexadecimal digits; together with `seq` the line's name.
+    pub author: String,
+    /// Counts the author's lines.
+    pub seq: u32,
+    /// It was said here.
+    pub own: bool,
+    /// What the author is or was called; a stranger's text.
+    pub name: String,
+    /// A stranger's text.
+    pub text: String,
+    /// The name of the person on whose word the author, who is gone, has said this; a stranger's
+    /// text. `null` when it came from the author.
+    pub passed_on_by: Option<String>,
+}
+
 /// What the app says to the page.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
@@ -241,6 +263,8 @@ pub enum UiEvent {
     View(Box<AppView>),
     /// Ten times a second while anything can be heard.
     Levels(Vec<LevelView>),
+    /// New lines of the chat; each takes the place of an earlier one of the same name.
+    Chat(Vec<ChatLineView>),
     /// To be said once, in passing.
     Notice(FailureView),
 }
@@ -277,6 +301,7 @@ pub fn bindings() -> String {
         Language::decl(&config),
         Settings::decl(&config),
         LevelView::decl(&config),
+        ChatLineView::decl(&config),
         UiEvent::decl(&config),
         Boot::decl(&config),
     ];

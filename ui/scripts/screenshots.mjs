@@ -19,6 +19,8 @@ const SCENES = {
   four: 'at=in_call&people=4&dark&bad',
   offline: 'at=in_call&people=2&offline&broken',
   busy: 'at=in_call&people=3&busy',
+  chat: 'at=in_call&people=3&chat',
+  chat_unread: 'at=in_call&people=3&chat',
   settings: 'at=green_room&people=2',
   help: 'at=in_call&people=4',
   left: 'at=left&people=3',
@@ -48,6 +50,7 @@ try {
         await page.goto(`http://127.0.0.1:${address.port}/?demo&lang=${language}&${query}`);
         await page.waitForSelector('main');
         if (scene === 'settings') await page.getByTestId('settings').click();
+        if (scene === 'chat') await page.keyboard.press('t');
         if (scene === 'help') await page.keyboard.press('?');
         if (scene === 'refused') {
           await page.getByTestId('link-input').fill('https://example.org/j#short');

@@ -1,9 +1,19 @@
 // What the page knows, and what it can be asked to do.
 
 import { Announcer } from './announce';
-import type { AppView, Boot, FailureView, LevelView, Settings, UiEvent } from './bindings';
+import type {
+  AppView,
+  Boot,
+  ChatLineView,
+  FailureView,
+  LevelView,
+  Settings,
+  UiEvent,
+} from './bindings';
+import { EMPTY, Herald, take, type Inbox } from './chat/inbox';
 import type { Entrance } from './engine/browser/core/entrance';
 import { failureOf, type CallEngine, type DeviceKind } from './engine/engine';
+import { displayName } from './i18n/names';
 import { failureText, translator, type LanguageCode } from './i18n/translate';
 import { loudness, SpeechDetector } from './speech';
 import { Views } from './video/views';
@@ -16,6 +26,8 @@ const FAILURE_MS = 8000;
 const MAX_NOTES = 2;
 /** Sentences kept for screen readers; they read what is added. */
 const MAX_SAID = 5;
+/** Characters of a message that are said in passing. */
+const MAX_EXCERPT = 120;
 /** Without news for this long, milliseconds, it is silent: the app only reports what is heard. */
 const SILENCE_MS = 400;
 
@@ -59,6 +71,11 @@ export class App {
   /** What stands between a guest's page and its use. */
   entrance = $state.raw<Entrance>({ at: 'open' });
 
+  inbox = $state.raw<Inbox>(EMPTY);
+  chatOpen = $state(false);
+  /** What is written and not sent; it stays while the chat is closed. */
+  draft = $state('');
+
   readonly language: LanguageCode = $derived.by(() => {
     const wanted = this.settings?.language ?? 'system';
     const code = wanted === 'system' ? this.boot?.system_language : wanted;
@@ -68,6 +85,7 @@ export class App {
 
   private readonly announcer = new Announcer();
   private readonly speech = new SpeechDetector();
+  private readonly herald = new Herald((lines) => this.announceChat(lines));
   private silence: ReturnType<typeof setTimeout> | undefined;
   private nextId = 0;
 
@@ -164,9 +182,44 @@ export class App {
     await this.attempt(async () => {
       await this.engine.copyLink();
       copied = true;
-      this.say(this.t('control.copied'));
+      this.tell(this.t('control.copied'));
     });
     return copied;
+  }
+
+  toggleChat(): void {
+    if (this.chatOpen) this.closeChat();
+    else this.chatOpen = true;
+    this.readChat();
+  }
+
+  /** The focus goes back to what opens it. */
+  closeChat(): void {
+    this.chatOpen = false;
+    document.querySelector<HTMLElement>('[data-testid="chat-toggle"]')?.focus();
+  }
+
+  /** What is in front of the person's eyes is read. */
+  readChat(): void {
+    if (this.isReading && this.inbox.unread > 0) this.inbox = { ...this.inbox, unread: 0 };
+  }
+
+  /** Resolves to whether it was said. */
+  async say(text: string): Promise<boolean> {
+    let said = false;
+    await this.attempt(async () => {
+      await this.engine.say(text);
+      said = true;
+    });
+    return said;
+  }
+
+  openUrl(url: string): Promise<void> {
+    return this.attempt(() => this.engine.openUrl(url));
+  }
+
+  private get isReading(): boolean {
+    return this.chatOpen && !document.hidden;
   }
 
   dismiss(id: number): void {
@@ -179,6 +232,8 @@ export class App {
         return this.show(event.data);
       case 'levels':
         return this.hear(event.data);
+      case 'chat':
+        return this.takeChat(event.data);
       case 'notice':
         return this.notify(event.data);
     }
@@ -190,6 +245,7 @@ export class App {
     if (view.phase.at !== before.phase.at) {
       this.refusal = null;
       if (view.phase.at !== 'in_call' && this.dialog === 'leave') this.dialog = null;
+      if (view.phase.at === 'in_call') this.beginChat();
       // What was noted is about a call or a room that is no longer in front of anybody.
       if (view.phase.at === 'home' || view.phase.at === 'left') this.notes = [];
     }
@@ -200,9 +256,34 @@ export class App {
       this.language,
     )) {
       const text = this.t(...message);
-      this.say(text);
+      this.tell(text);
       if (visible) this.note(text, null);
     }
+  }
+
+  private beginChat(): void {
+    this.inbox = EMPTY;
+    this.chatOpen = false;
+    this.draft = '';
+    this.herald.forget();
+  }
+
+  private takeChat(lines: ChatLineView[]): void {
+    const { inbox, fresh } = take(this.inbox, lines, this.isReading);
+    this.inbox = inbox;
+    this.herald.add(fresh);
+  }
+
+  private announceChat(lines: ChatLineView[]): void {
+    const [first] = lines;
+    if (!first) return;
+    const name = displayName(first.name, this.t('name.nobody'));
+    const text =
+      lines.length === 1
+        ? this.t('said.chat', { name, text: excerpt(first.text) })
+        : this.t('said.chatMany', { count: lines.length });
+    this.tell(text);
+    if (!this.chatOpen) this.note(text, null);
   }
 
   private hear(levels: LevelView[]): void {
@@ -216,7 +297,7 @@ export class App {
 
   private notify(failure: FailureView): void {
     const text = failureText(this.t, failure);
-    this.say(text);
+    this.tell(text);
     this.note(text, failure.code);
   }
 
@@ -227,7 +308,8 @@ export class App {
     setTimeout(() => this.dismiss(id), code === null ? NEWS_MS : FAILURE_MS);
   }
 
-  private say(text: string): void {
+  /** To screen readers. */
+  private tell(text: string): void {
     this.said = [...this.said, { id: this.nextId++, text }].slice(-MAX_SAID);
   }
 
@@ -251,6 +333,14 @@ export class App {
       this.notify(failureOf(error));
     }
   }
+}
+
+/** The beginning of a long text. */
+function excerpt(text: string): string {
+  const characters = [...text.replace(/\s+/g, ' ')];
+  return characters.length > MAX_EXCERPT
+    ? `${characters.slice(0, MAX_EXCERPT).join('')} …`
+    : characters.join('');
 }
 
 function sameMembers<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {

@@ -218,7 +218,38 @@ tile: string,
  */
 level: number, };
 
-export type UiEvent = { "type": "view", "data": AppView } | { "type": "levels", "data": Array<LevelView> } | { "type": "notice", "data": FailureView };
+export type ChatLineView = { 
+/**
+ * What comes first in the order.
+ */
+clock: number, 
+/**
+ * Who said it, 16 hexadecimal digits; together with `seq` the line's name.
+ */
+author: string, 
+/**
+ * Counts the author's lines.
+ */
+seq: number, 
+/**
+ * It was said here.
+ */
+own: boolean, 
+/**
+ * What the author is or was called; a stranger's text.
+ */
+name: string, 
+/**
+ * A stranger's text.
+ */
+text: string, 
+/**
+ * The name of the person on whose word the author, who is gone, has said this; a stranger's
+ * text. `null` when it came from the author.
+ */
+passed_on_by: string | null, };
+
+export type UiEvent = { "type": "view", "data": AppView } | { "type": "levels", "data": Array<LevelView> } | { "type": "chat", "data": Array<ChatLineView> } | { "type": "notice", "data": FailureView };
 
 export type Boot = { 
 /**

@@ -2,7 +2,8 @@
 
 import type { MessageKey } from './i18n/translate';
 
-export type Action = 'newCall' | 'mute' | 'camera' | 'copyLink' | 'leave' | 'settings' | 'help';
+export type Action =
+  'newCall' | 'mute' | 'camera' | 'chat' | 'copyLink' | 'leave' | 'settings' | 'help';
 export type Place = 'home' | 'green_room' | 'joining' | 'in_call' | 'left';
 
 interface Binding {
@@ -21,6 +22,7 @@ export const bindings: Record<Action, Binding> = {
   newCall: { key: 'N', code: 'KeyN', places: ['home', 'left'], label: 'keys.newCall' },
   mute: { key: 'M', code: 'KeyM', places: withDevices, label: 'keys.mute' },
   camera: { key: 'V', code: 'KeyV', places: withDevices, label: 'keys.camera' },
+  chat: { key: 'T', code: 'KeyT', places: ['in_call'], label: 'keys.chat' },
   copyLink: { key: 'C', code: 'KeyC', places: withDevices, label: 'keys.copyLink' },
   leave: { key: 'L', code: 'KeyL', places: ['in_call'], label: 'keys.leave' },
   settings: { key: ',', code: 'Comma', places: anywhere, label: 'keys.settings' },

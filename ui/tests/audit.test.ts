@@ -34,6 +34,7 @@ const screens: [string, AppView, key?: string][] = [
   ['a call without a server', inCall([], { phase: { at: 'in_call', signalling_online: false } })],
   ['the settings above the green room', inGreenRoom([]), ','],
   ['the settings above the call', company, ','],
+  ['the chat beside the call', company, 't'],
   ['the help', company, '?'],
   ['the question before leaving', company, 'l'],
   ['the end', { ...inCall([]), phase: { at: 'left', failure: null } }],
@@ -62,6 +63,8 @@ async function look(engine: FakeEngine, shown: AppView, key?: string): Promise<v
   document.title = 'Quartet';
   ({ close } = await page(shown, engine));
   if (key) press(key);
+  const said = { clock: 1, seq: 1, own: false, name: 'Ann', text: 'https://example.org' };
+  engine.events({ type: 'chat', data: [{ ...said, author: 'a1', passed_on_by: 'Bob' }] });
   engine.events({ type: 'notice', data: { code: 'rate_limited', message: '' } });
   await settle();
   const audit = await axe.run(document, {

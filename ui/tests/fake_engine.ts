@@ -98,6 +98,8 @@ export class FakeEngine implements CallEngine {
   readonly choose = vi.fn(async (_kind: string, id: string) => id);
   readonly saveSettings = vi.fn(async (wanted: Settings) => wanted);
   readonly copyLink = vi.fn(async () => {});
+  readonly say = vi.fn(async (_text: string) => {});
+  readonly openUrl = vi.fn(async (_url: string) => {});
   readonly showTile = vi.fn((_tile: string, place: HTMLElement, _listener: unknown) => {
     place.append(document.createElement('canvas'));
     return this.stopShowing;

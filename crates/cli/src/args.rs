@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use quartet_core::Rung;
 use quartet_engine::{EngineConfig, IceConfig, IcePolicy};
-use quartet_proto::{IceServer, JoinLink, ServerUrl};
+use quartet_proto::{IceServer, JoinLink, ServerUrl, chat_text};
 
 /// A headless participant of Quartet calls, for automation and measuring.
 ///
@@ -65,6 +65,10 @@ pub(crate) struct Join {
     /// self.csv. Costs next to nothing, so that a measurement does not measure itself.
     #[arg(long, value_name = "DIR", conflicts_with = "record")]
     pub(crate) times: Option<PathBuf>,
+
+    /// Say this in the chat, once, to everybody who is connected, now or later.
+    #[arg(long, value_name = "TEXT", value_parser = chat)]
+    pub(crate) chat: Option<String>,
 
     /// How high the others' pictures are shown, in pixels: nobody sends more than is seen.
     #[arg(long, value_enum, default_value_t = View::P720)]
@@ -164,6 +168,10 @@ impl Join {
     }
 }
 
+fn chat(text: &str) -> Result<String, String> {
+    chat_text(text).map(str::to_owned).map_err(|error| error.to_string())
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "write a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds)
@@ -184,13 +192,14 @@ mod tests {
             "quartet-cli join {LINK} --name Ann --video pattern --audio tone:440 --for 1.5 \
              --stats-every 1 --record out --ice-server stun:stun.example.org \
              turn:u:c@turn.example.org --ice-policy relay --bind 127.0.0.1 ::1 --view 180 --max 360 \
-             --max-kbps 500"
+             --max-kbps 500 --chat hello"
         );
         let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
         let Command::Join(join) = cli.command else { panic!("not a join") };
         assert_eq!(join.name, "Ann");
         assert_eq!(join.stay, Some(Duration::from_millis(1500)));
         assert_eq!(join.view.height(), 180);
+        assert_eq!(join.chat.as_deref(), Some("hello"));
         let engine = join.engine();
         assert_eq!((engine.max_rung, engine.max_video_bps), (Rung::P360, Some(500_000)));
         let ice = join.ice();
@@ -217,6 +226,7 @@ mod tests {
             &format!("quartet-cli join {LINK} --name A --view 100"),
             &format!("quartet-cli join {LINK} --name A --record a --times b"),
             &format!("quartet-cli join {LINK} --name A --max-kbps 0"),
+            &format!("quartet-cli join {LINK} --name A --chat {}", "x".repeat(4097)),
         ] {
             let error = Cli::try_parse_from(line.split_whitespace()).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}");

@@ -10,7 +10,7 @@ use std::{
 
 use quartet_devices::{parse_audio, parse_speaker, parse_video};
 use quartet_engine::{
-    Command, Connection, EndReason, Engine, Event, EventReceiver, JoinRequest, Selected,
+    ChatText, Command, Connection, EndReason, Engine, Event, EventReceiver, JoinRequest, Selected,
     SourceKind, Stats, TileId,
 };
 use quartet_media::TestPattern;
@@ -90,6 +90,8 @@ fn take_part(join: Join, selected: Selected, recording: Option<Recording>) -> io
             viewers: HashMap::new(),
             // Nobody asks for them: nothing is kept.
             window: join.stats_every.map(|_| StatsWindow::default()),
+            chat: join.chat.clone(),
+            own: None,
             joined: false,
             failed: false,
             engine,
@@ -114,6 +116,9 @@ struct Visit {
     view: View,
     viewers: HashMap<PeerId, Viewer>,
     window: Option<StatsWindow>,
+    /// What is to be said once in the room.
+    chat: Option<String>,
+    own: Option<PeerId>,
     joined: bool,
     failed: bool,
 }
@@ -230,6 +235,10 @@ impl Visit {
             // Who is there already is said once, by `PeerJoined`.
             Event::Joined { you, present: _ } => {
                 self.joined = true;
+                self.own = Some(you);
+                if let Some(text) = self.chat.take() {
+                    self.engine.send(Command::Say(ChatText(text)));
+                }
                 Report::Joined { peer: you, name: self.name.clone() }
             }
             Event::PeerJoined(info) => {
@@ -252,6 +261,14 @@ impl Visit {
                 Report::State { peer, state: state(connection) }
             }
             Event::Connected { peer, local, remote } => Report::Connected { peer, local, remote },
+            // The own words are known.
+            Event::Chat(line) if Some(line.id.author) == self.own => return,
+            Event::Chat(line) => Report::Chat {
+                peer: line.id.author,
+                id: line.id.to_string(),
+                text: line.text,
+                passed_on_by: line.passed_on_by.map(|witness| witness.id),
+            },
             Event::FirstAudio(peer) => Report::FirstAudio { peer },
             Event::MachineBusy(busy) => Report::Busy { busy },
             Event::SourceFailed(kind, error) => Report::Error {

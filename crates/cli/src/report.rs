@@ -42,6 +42,15 @@ pub(crate) enum Report {
     FirstAudio { peer: PeerId },
     /// The first picture is decoded.
     FirstVideo { peer: PeerId },
+    /// Somebody else has said something in the chat; `id` is the same for everybody. When it comes
+    /// from another than its author, who is gone, that is said.
+    Chat {
+        peer: PeerId,
+        id: String,
+        text: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        passed_on_by: Option<PeerId>,
+    },
     /// connecting, connected, reconnecting, failed.
     State { peer: PeerId, state: &'static str },
     /// This machine does not keep up, so that pictures are smaller for now; or it does again.

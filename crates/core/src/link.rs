@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quartet_proto::{Candidate, DescriptionKind, IceServer, PeerMessage};
+use quartet_proto::{Candidate, ChatMessage, DescriptionKind, IceServer, PeerMessage};
 
 /// What a link is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,12 @@ pub enum LinkEvent {
     Estimate(LinkEstimate),
     /// The peer has said something, past the server.
     Said(PeerMessage),
+    /// The chat's channel is open; once for each link.
+    ChatOpened,
+    /// The next of the chat messages that the link was given is on its way.
+    ChatSent,
+    /// A chat message of the peer's.
+    ChatHeard(ChatMessage),
     /// The link is unusable; the text is for logs, without addresses or SDP.
     Broken(String),
 }

@@ -322,7 +322,10 @@ impl Negotiator {
             | LinkEvent::Candidate(_)
             | LinkEvent::KeyFrameWanted
             | LinkEvent::Estimate(_)
-            | LinkEvent::Said(_) => {}
+            | LinkEvent::Said(_)
+            | LinkEvent::ChatOpened
+            | LinkEvent::ChatSent
+            | LinkEvent::ChatHeard(_) => {}
         }
     }
 

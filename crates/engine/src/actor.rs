@@ -2,10 +2,11 @@
 //!
 //! It is the only one who changes anything. Inputs by origin are in [`Input`]; beside them there
 //! are the time, through one `sleep_until`, and the end of an owned task. `call.rs` carries out what
-//! the session wants, `links.rs` keeps the connections to the others, `sources.rs` the devices, and
+//! the session wants, `links.rs` keeps the connections to the others, `chat.rs` what is said on them, `sources.rs` the devices, and
 //! `planning.rs` what is encoded for whom, as they should be.
 
 mod call;
+mod chat;
 mod links;
 mod planning;
 mod sources;
@@ -201,6 +202,7 @@ impl Actor {
                 }
             }
             Command::TapCapture(tap) => self.sources.tap_capture(tap),
+            Command::Say(text) => self.say_in_chat(&text.0),
             Command::NetworkChanged => self.tell_session(SessionInput::NetworkChanged),
         }
     }
@@ -237,6 +239,9 @@ impl Actor {
             self.session_timeout(now);
             self.settle();
         }
+        if self.call.as_ref().and_then(Call::chat_timeout).is_some_and(|at| at <= now) {
+            self.chat_due(now);
+        }
         if self.planning_timeout().is_some_and(|at| at <= now) {
             self.planning_due(now);
         }
@@ -259,6 +264,7 @@ impl Actor {
         let call = self.call.as_ref();
         let timeouts = [
             call.and_then(Call::timeout),
+            call.and_then(Call::chat_timeout),
             call.map(|_| self.stats_at),
             self.levels_wanted().then_some(self.levels_at),
             self.planning_timeout(),

@@ -58,6 +58,16 @@ pub struct Selected {
     pub speaker: Option<Arc<dyn AudioOutput>>,
 }
 
+/// Something to say. Its `Debug`, which is for logs, leaves it out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ChatText(pub String);
+
+impl fmt::Debug for ChatText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChatText({} bytes)", self.0.len())
+    }
+}
+
 /// How to enter a room.
 #[derive(Debug, Clone)]
 pub struct JoinRequest {
@@ -101,6 +111,10 @@ pub enum Command {
     TapVoice(PeerId, Arc<dyn VoiceTap>),
     /// Give the own pictures to this as well, for a recording; `None` ends it.
     TapCapture(Option<Arc<dyn CaptureTap>>),
+    /// Say this in the chat of the call, to everybody who is there or comes later; it follows as
+    /// [`crate::Event::Chat`]. To be checked with [`quartet_proto::chat_text`] before: what cannot
+    /// be said is dropped.
+    Say(ChatText),
     /// The machine's addresses may have changed: look for new paths.
     NetworkChanged,
 }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-pub use quartet_core::{layers::Limit, session::Connection};
+pub use quartet_core::{
+    chat::{ChatId, ChatLine, Witness},
+    layers::Limit,
+    session::Connection,
+};
 use quartet_media::DeviceError;
 use quartet_proto::{ErrorCode, MediaState, PeerId, PeerInfo};
 
@@ -111,6 +115,9 @@ pub enum Event {
         /// In no order.
         peers: Vec<(PeerId, f32)>,
     },
+    /// Something was said in the chat, by the own side too; it takes the place of an earlier line of
+    /// the same id.
+    Chat(ChatLine),
     /// Figures, once a second in a call.
     Stats(Stats),
     /// Something was refused or failed; the call goes on.

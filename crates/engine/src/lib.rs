@@ -31,12 +31,12 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use command::{
-    CaptureTap, Command, DEFAULT_VIEW, JoinRequest, Selected, TileId, TileSink, VoiceTap,
+    CaptureTap, ChatText, Command, DEFAULT_VIEW, JoinRequest, Selected, TileId, TileSink, VoiceTap,
 };
 pub use config::EngineConfig;
 pub use event::{
-    AudioInStats, AudioOutStats, Connection, EncodeStats, EndReason, Event, FailureCode, Limit,
-    PeerStats, SourceKind, Stats, VideoInStats, VideoOutStats,
+    AudioInStats, AudioOutStats, ChatId, ChatLine, Connection, EncodeStats, EndReason, Event,
+    FailureCode, Limit, PeerStats, SourceKind, Stats, VideoInStats, VideoOutStats, Witness,
 };
 pub use event_queue::EventReceiver;
 pub use quartet_rtc::{IceConfig, IcePolicy};

@@ -1,6 +1,7 @@
 //! The handle of a link.
 
 mod actor;
+mod chat;
 mod conversation;
 mod counters;
 mod media_queue;
@@ -15,8 +16,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use quartet_core::{EncodedFrame, LinkAction, LinkEvent, congestion::LinkShare};
-use quartet_proto::PeerMessage;
+use quartet_core::{EncodedFrame, LinkAction, LinkEvent, chat::CHAT_WINDOW, congestion::LinkShare};
+use quartet_proto::{ChatMessage, PeerMessage};
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::AbortHandle,
@@ -50,6 +51,7 @@ pub struct Link {
     steering: Arc<Steering>,
     /// The newest thing that the peer is to be told.
     to_say: watch::Sender<Option<PeerMessage>>,
+    to_chat: mpsc::Sender<ChatMessage>,
     /// A key frame of ours is wanted…
     key_frame_wanted: Arc<Notify>,
     /// …and one of the peer's.
@@ -81,6 +83,7 @@ impl Link {
         let queue = Arc::new(MediaQueue::default());
         let counters = Arc::new(Counters::default());
         let (to_say, to_say_end) = watch::channel(None);
+        let (to_chat, to_chat_end) = mpsc::channel(CHAT_WINDOW);
         let key_frame_wanted = Arc::clone(&signals.key_frame_wanted);
         let key_frame_requested = Arc::new(Notify::new());
         let cancel = CancellationToken::new();
@@ -93,6 +96,7 @@ impl Link {
             events,
             sink,
             to_say: to_say_end,
+            to_chat: Some(to_chat_end),
             queue: Arc::clone(&queue),
             counters: Arc::clone(&counters),
             steering: Arc::clone(&steering),
@@ -110,6 +114,7 @@ impl Link {
             counters,
             steering,
             to_say,
+            to_chat,
             key_frame_wanted,
             key_frame_requested,
             connection,
@@ -161,6 +166,15 @@ impl Link {
             *to_say = Some(message.clone());
             new
         });
+    }
+
+    /// Says something on the chat's channel, after [`LinkEvent::ChatOpened`]; the peer hears it as
+    /// [`LinkEvent::ChatHeard`]. Each is answered with [`LinkEvent::ChatSent`]; what is said while
+    /// [`CHAT_WINDOW`] are not, or after the end, is lost.
+    pub fn chat(&self, message: ChatMessage) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.to_chat.try_send(message) {
+            tracing::error!("a link was given more of a chat than it takes");
+        }
     }
 
     /// Asks the peer for a key frame (PLI, RFC 4585 §6.3.1), at most once in 300 ms, until one

@@ -63,12 +63,17 @@ const FAILED_AFTER: Duration = Duration::from_secs(10);
 /// most one candidate for each socket and server, which are bounded.
 const SIGNALS: usize = 256;
 
-/// The data channel, which both ends open without asking (`negotiated`, W3C WebRTC §6.1).
+/// The data channels, which both ends open without asking (`negotiated`, W3C WebRTC §6.1): one for
+/// the newest word on each matter…
 const CHANNEL_LABEL: &str = "quartet";
 const CHANNEL_ID: u16 = 0;
-/// Bytes that the peer may send on the channel without our having read them…
+/// …and one for the chat.
+const CHAT_LABEL: &str = "chat";
+const CHAT_ID: u16 = 1;
+/// Bytes that the peer may send on the channels without our having read them…
 const CHANNEL_WINDOW: u32 = 128 * 1024;
-/// …and that we send without its having acknowledged them: some hundred messages.
+/// …and that we send on one without its having acknowledged them, when a message more may still be
+/// sent: what waits here, a voice on the same path may have to wait for.
 const CHANNEL_BACKLOG: usize = 4 * 1024;
 
 /// What the connection says of itself.
@@ -138,13 +143,22 @@ impl Outgoing {
 #[derive(Debug)]
 pub(crate) struct ConnectionEnded;
 
-/// A peer connection with one voice and one picture in each direction, and a channel for messages.
+/// A peer connection with one voice and one picture in each direction, and channels for messages.
 pub(crate) struct Peer {
     pub(crate) connection: Arc<dyn PeerConnection>,
     pub(crate) voice: Outgoing,
     pub(crate) video: Outgoing,
     pub(crate) channel: Arc<dyn DataChannel>,
+    pub(crate) chat: Arc<dyn DataChannel>,
     certificates: Arc<[Vec<u8>]>,
+}
+
+/// What a connection is opened with.
+struct Contents {
+    voice: Outgoing,
+    video: Outgoing,
+    channel: Arc<dyn DataChannel>,
+    chat: Arc<dyn DataChannel>,
 }
 
 impl Peer {
@@ -211,11 +225,11 @@ impl Peer {
         let connection =
             connection.map_err(|error| LinkError::library("opening a link", &error))?;
         match Self::add_media(&connection).await {
-            Ok((voice, video, channel)) => {
+            Ok(Contents { voice, video, channel, chat }) => {
                 let signals =
                     Signals { queue: queue_end, state: state_end, key_frame_wanted, clocks };
                 let certificates = ice.certificates.clone().into();
-                Ok((Self { connection, voice, video, channel, certificates }, signals))
+                Ok((Self { connection, voice, video, channel, chat, certificates }, signals))
             }
             Err(error) => {
                 let _ = connection.close().await;
@@ -224,14 +238,16 @@ impl Peer {
         }
     }
 
-    async fn add_media(
-        connection: &Arc<dyn PeerConnection>,
-    ) -> Result<(Outgoing, Outgoing, Arc<dyn DataChannel>)> {
+    async fn add_media(connection: &Arc<dyn PeerConnection>) -> Result<Contents> {
         let voice = outgoing(connection, RtpCodecKind::Audio).await?;
         let video = outgoing(connection, RtpCodecKind::Video).await?;
-        let init = RTCDataChannelInit { negotiated: Some(CHANNEL_ID), ..Default::default() };
-        let channel = connection.create_data_channel(CHANNEL_LABEL, Some(init)).await?;
-        Ok((voice, video, channel))
+        let open = async |label, id| {
+            let init = RTCDataChannelInit { negotiated: Some(id), ..Default::default() };
+            connection.create_data_channel(label, Some(init)).await
+        };
+        let channel = open(CHANNEL_LABEL, CHANNEL_ID).await?;
+        let chat = open(CHAT_LABEL, CHAT_ID).await?;
+        Ok(Contents { voice, video, channel, chat })
     }
 
     /// Makes an offer and stands by it.

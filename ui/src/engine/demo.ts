@@ -3,7 +3,7 @@
 //
 // The query chooses a scene: `?demo` alone begins at home; `?demo&at=green_room|joining|in_call|left`
 // with `people=1…4`, `lang=en|th`, `offline`, `failure=CODE`, `broken` (devices), `busy` (the
-// computer), `names=A,B,C`.
+// computer), `chat` (something was written), `names=A,B,C`.
 
 import type {
   AppView,
@@ -21,12 +21,31 @@ const RUNNING: DeviceState = { is: 'running' };
 const LINK = 'http://192.168.1.20:47800/j#q3T9vXbL0mKz7RyE2uWc5A';
 const NAMES = { en: ['Mali', 'Jonas', 'Aroha'], th: ['มะลิ', 'Jonas', 'อรุณ'] };
 
+type Said = [author: string, text: string, passedOn?: true];
+const CONVERSATION: Record<'en' | 'th', (first: string, second: string) => Said[]> = {
+  en: (first, second) => [
+    ['gone', 'I have to go. The notes are in the folder.', true],
+    [first, 'Here is the map: https://www.openstreetmap.org/#map=6/13.2/101.5'],
+    [first, 'And the timetable.\nThe last boat leaves at seven.'],
+    [second, 'Is it this one? https://example.org/ตาราง, or the other?'],
+    ['own', 'That one. See you there!'],
+  ],
+  th: (first, second) => [
+    ['gone', 'ต้องไปก่อนนะ บันทึกอยู่ในโฟลเดอร์', true],
+    [first, 'แผนที่อยู่นี่ https://www.openstreetmap.org/#map=6/13.2/101.5'],
+    [first, 'ส่วนตารางเรือ\nเที่ยวสุดท้ายออกหนึ่งทุ่ม'],
+    [second, 'อันนี้ใช่ไหม https://example.org/ตาราง'],
+    ['own', 'ใช่ อันนั้นเลย แล้วเจอกัน'],
+  ],
+};
+
 export class DemoEngine implements CallEngine {
   private events: (event: UiEvent) => void = () => {};
   private view: AppView;
   private settings: Settings;
   private readonly language: 'en' | 'th';
   private readonly peers: PeerView[];
+  private said = 0;
   private readonly painters = new Map<TileId, DemoPainter>();
 
   constructor(private readonly query: URLSearchParams = new URLSearchParams()) {
@@ -163,6 +182,15 @@ export class DemoEngine implements CallEngine {
     await navigator.clipboard?.writeText(LINK).catch(() => {});
   }
 
+  say(text: string): Promise<void> {
+    this.line('own', text.trim(), null);
+    return Promise.resolve();
+  }
+
+  async openUrl(url: string): Promise<void> {
+    window.open(url, '_blank', 'noopener,noreferrer');
+  }
+
   showTile(tile: TileId, place: HTMLElement, listener: PictureListener): () => void {
     const canvas = place.appendChild(document.createElement('canvas'));
     const painter = new DemoPainter(canvas, tile, listener);
@@ -204,6 +232,23 @@ export class DemoEngine implements CallEngine {
         peers: phase.at === 'in_call' ? peers : [],
       },
     });
+    if (this.query.has('chat') && at === 'in_call') this.converse();
+  }
+
+  private line(author: string, text: string, passedOnBy: string | null): void {
+    const seq = ++this.said;
+    const name = this.peers.find((peer) => peer.id === author)?.name ?? 'Ida';
+    const own = author === 'own';
+    const line = { clock: seq, author, seq, own, name, text, passed_on_by: passedOnBy };
+    this.events({ type: 'chat', data: [line] });
+  }
+
+  private converse(): void {
+    const [first, second] = this.peers;
+    if (!first || !second) return;
+    for (const [author, text, passedOnBy] of CONVERSATION[this.language](first.id, second.id)) {
+      this.line(author, text, passedOnBy ? first.name : null);
+    }
   }
 
   private change(part: Partial<AppView>): void {

@@ -41,6 +41,10 @@ export interface CallEngine {
   /** Resolves to what was kept. */
   saveSettings(settings: Settings): Promise<Settings>;
   copyLink(): Promise<void>;
+  /** Says something in the chat, to everybody; it comes back as a line. */
+  say(text: string): Promise<void>;
+  /** Opens an address of the web in the browser, beside the call. */
+  openUrl(url: string): Promise<void>;
 
   /**
    * Shows a tile's pictures in a place of the page, with an element of the engine's own that fills

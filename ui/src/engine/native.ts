@@ -54,6 +54,14 @@ export class NativeEngine implements CallEngine {
     return invoke('copy_link');
   }
 
+  say(text: string): Promise<void> {
+    return invoke('say', { text });
+  }
+
+  openUrl(url: string): Promise<void> {
+    return invoke('open_url', { url });
+  }
+
   showTile(tile: TileId, place: HTMLElement, listener: PictureListener): () => void {
     const canvas = place.appendChild(document.createElement('canvas'));
     const painter = new TilePainter(canvas, new NativeFeed(this.line(tile)), listener);

@@ -66,6 +66,13 @@ export const en = {
   'control.unmute': 'Unmute microphone',
   'control.cameraOff': 'Turn camera off',
   'control.cameraOn': 'Turn camera on',
+  'control.chat': 'Chat',
+  'control.chatOpen': 'Open the chat',
+  'control.chatClose': 'Close the chat',
+  'control.chatUnread': {
+    one: 'Chat, {count} unread message',
+    other: 'Chat, {count} unread messages',
+  },
   'control.copyLink': 'Copy link',
   'control.copied': 'Link copied',
   'control.settings': 'Settings',
@@ -73,6 +80,17 @@ export const en = {
   'control.close': 'Close',
   'control.help': 'Keyboard shortcuts',
   'control.dismiss': 'Dismiss',
+
+  'chat.title': 'Chat',
+  'chat.messages': 'Messages',
+  'chat.empty': 'Nobody has written anything yet. What you write goes straight to the others.',
+  'chat.write': 'Your message',
+  'chat.placeholder': 'Write to everybody',
+  'chat.send': 'Send',
+  'chat.left': { one: 'Room for {count} more byte', other: 'Room for {count} more bytes' },
+  'chat.tooLong': { one: '{count} byte too long', other: '{count} bytes too long' },
+  'chat.newest': 'To the newest',
+  'chat.passedOn': 'according to {name}',
 
   'device.camera': 'Camera',
   'device.microphone': 'Microphone',
@@ -129,6 +147,7 @@ export const en = {
   'keys.newCall': 'New call',
   'keys.mute': 'Mute or unmute',
   'keys.camera': 'Camera on or off',
+  'keys.chat': 'Open or close the chat',
   'keys.copyLink': 'Copy link',
   'keys.leave': 'Leave the call',
   'keys.settings': 'Settings',
@@ -154,6 +173,9 @@ export const en = {
   'said.inCallWith': 'In the call with {names}',
   'said.offline': 'The server does not answer; the call goes on',
   'said.online': 'The server is back',
+
+  'said.chat': '{name}: {text}',
+  'said.chatMany': { one: '{count} new message', other: '{count} new messages' },
 
   'name.nobody': 'Guest',
 
@@ -183,6 +205,11 @@ export const en = {
   'failure.clipboard': 'The link could not be copied. Select it and copy it by hand.',
   'failure.not_kept': 'Your settings could not be kept. They hold until you close the app.',
   'failure.internal': 'Something went wrong inside the app. Try again.',
+  'failure.chat_text':
+    'This message cannot be sent: it is empty, or has characters that show nothing.',
+  'failure.chat_too_long': 'This message is too long. Send it in two.',
+  'failure.chat_not_in_call': 'You are not in a call any more, so nobody would read this.',
+  'failure.open_url': 'The browser could not be opened. Copy the address and open it by hand.',
   'failure.missing': 'The device is not there. Plug it in, or choose another one.',
   'failure.busy': 'Another program is using the device. Close it, or choose another device.',
   'failure.denied':

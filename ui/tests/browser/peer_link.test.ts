@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { MAX_SDP_SECTIONS } from '../../src/engine/browser/core/limits';
+import { CHAT_BURST, MAX_SDP_SECTIONS } from '../../src/engine/browser/core/limits';
 import type { LinkEvent } from '../../src/engine/browser/core/output';
 import { PeerLink, type LinkListener } from '../../src/engine/browser/peer_link';
 
@@ -30,16 +30,21 @@ class FakeTransceiver {
   }
 }
 
+class FakeChannel {
+  readyState = 'connecting';
+  bufferedAmount = 0;
+  readonly send = vi.fn();
+  onopen: (() => void) | null = null;
+  onbufferedamountlow: (() => void) | null = null;
+  onmessage: ((_: { data: unknown }) => void) | null = null;
+}
+
 class FakeConnection {
   static newest: FakeConnection;
   readonly asked: string[] = [];
   readonly transceivers: FakeTransceiver[] = [];
-  readonly channel = {
-    readyState: 'connecting',
-    send: vi.fn(),
-    onopen: () => {},
-    onmessage: (_: { data: unknown }) => {},
-  };
+  readonly channel = new FakeChannel();
+  readonly chat = new FakeChannel();
   connectionState = 'new';
   localDescription: { type: string; sdp: string } | null = null;
   remoteDescription: unknown = null;
@@ -61,7 +66,7 @@ class FakeConnection {
   }
   createDataChannel(label: string, init: object) {
     this.asked.push(`channel ${label} ${JSON.stringify(init)}`);
-    return this.channel;
+    return label === 'chat' ? this.chat : this.channel;
   }
   async createOffer({ iceRestart }: { iceRestart: boolean }) {
     return { type: 'offer', sdp: iceRestart ? 'restart' : 'offer' };
@@ -110,6 +115,7 @@ beforeEach(() => {
     event: (event) => said.push(event),
     said: vi.fn(),
     open: vi.fn(),
+    chat: { opened: vi.fn(), sent: vi.fn(), heard: vi.fn() },
     tracks: vi.fn(),
   };
 });
@@ -137,12 +143,13 @@ const words = () =>
   });
 
 describe('the side that offers', () => {
-  it('has voice, picture and channel in this order', () => {
+  it('has voice, picture and channels in this order', () => {
     const { connection } = link(true);
     expect(connection.asked).toEqual([
       'add audio',
       'add video',
       'channel quartet {"negotiated":true,"id":0}',
+      'channel chat {"negotiated":true,"id":1}',
     ]);
     expect(listener.tracks).toHaveBeenCalledTimes(1);
   });
@@ -166,7 +173,7 @@ describe('the side that offers', () => {
     made.act({ type: 'candidate', candidate: { candidate: 'b' } });
     await done();
     const order = ['remote answer', 'candidate a', 'candidate bad', 'candidate b'];
-    expect(connection.asked.slice(3)).toEqual(order);
+    expect(connection.asked.slice(4)).toEqual(order);
     expect(words()).toEqual([]);
   });
 });
@@ -197,7 +204,7 @@ describe('the side that answers', () => {
     const { link: made, connection } = link(false);
     made.act({ type: 'description', kind: 'offer', sdp: sections(MAX_SDP_SECTIONS + 1) });
     await done();
-    expect(connection.asked).toHaveLength(1);
+    expect(connection.asked.filter((it) => it.startsWith('remote'))).toEqual([]);
     expect(words()).toEqual(['broken']);
     const other = link(false);
     other.link.act({ type: 'description', kind: 'offer', sdp: sections(MAX_SDP_SECTIONS) });
@@ -250,9 +257,38 @@ describe('every link', () => {
     connection.channel.readyState = 'open';
     made.say({ type: 'view', height: 360 });
     expect(connection.channel.send).toHaveBeenCalledWith('{"type":"view","height":360}');
-    connection.channel.onmessage({ data: 'nonsense' });
-    connection.channel.onmessage({ data: '{"type":"view","height":720}' });
+    connection.channel.onmessage?.({ data: 'nonsense' });
+    connection.channel.onmessage?.({ data: '{"type":"view","height":720}' });
     expect(listener.said).toHaveBeenCalledExactlyOnceWith({ type: 'view', height: 720 });
+  });
+
+  it('gives the browser no more of a chat than a voice can wait for', () => {
+    const { link: made, connection } = link(true);
+    const { chat } = connection;
+    chat.readyState = 'open';
+    chat.onopen?.();
+    expect(listener.chat.opened).toHaveBeenCalledTimes(1);
+    chat.send.mockImplementation((text: string) => (chat.bufferedAmount += text.length));
+    const text = 'x'.repeat(4000);
+    for (let seq = 1; seq <= 4; seq++) made.sayInChat({ type: 'text', seq, clock: 1, text });
+    expect(chat.send).toHaveBeenCalledTimes(2);
+    expect(listener.chat.sent).toHaveBeenCalledTimes(2);
+    chat.bufferedAmount = 0;
+    chat.onbufferedamountlow?.();
+    expect(chat.send).toHaveBeenCalledTimes(4);
+    const order = chat.send.mock.calls.map(([said]) => JSON.parse(said).seq);
+    expect(order).toEqual([1, 2, 3, 4]);
+  });
+
+  it('hears so many messages of a chat at once and no more', () => {
+    const { connection } = link(true);
+    for (let seq = 1; seq <= 2 * CHAT_BURST; seq++) {
+      const data = JSON.stringify({ type: 'text', seq, clock: 1, text: 'buy!' });
+      connection.chat.onmessage?.({ data });
+    }
+    const heard = vi.mocked(listener.chat.heard).mock.calls.length;
+    expect(heard).toBeGreaterThanOrEqual(CHAT_BURST);
+    expect(heard).toBeLessThan(CHAT_BURST + 100);
   });
 
   it('is silent once it is closed', async () => {
@@ -262,7 +298,7 @@ describe('every link', () => {
     made.close();
     await done();
     connection.state('failed');
-    connection.channel.onmessage({ data: '{"type":"view","height":720}' });
+    connection.channel.onmessage?.({ data: '{"type":"view","height":720}' });
     expect(words()).toEqual([]);
     expect(listener.said).not.toHaveBeenCalled();
     expect(connection.close).toHaveBeenCalledTimes(1);

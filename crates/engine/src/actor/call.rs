@@ -3,9 +3,12 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use quartet_core::session::{
-    Input as SessionInput, Output as SessionOutput, Session, SessionConfig, SessionEnd,
-    SessionEvent,
+use quartet_core::{
+    chat::{Chat, Input as ChatInput},
+    session::{
+        Input as SessionInput, Output as SessionOutput, Session, SessionConfig, SessionEnd,
+        SessionEvent,
+    },
 };
 use quartet_proto::{ClientMessage, MediaState, PeerId, PeerInfo, ServerUrl, SessionKey};
 use quartet_rtc::IceConfig;
@@ -33,6 +36,7 @@ pub(super) struct Call {
     pub(super) ice: IceConfig,
     pub(super) socket: Option<SocketHandle>,
     pub(super) peers: HashMap<PeerId, Peer>,
+    pub(super) chat: Chat,
     /// Why there was no connection to the server when it was last tried.
     trouble: Option<SocketError>,
     ended: Option<EndReason>,
@@ -83,6 +87,7 @@ impl Actor {
             name: request.name,
             media,
         };
+        let chat = Chat::new(config.key.peer_id());
         self.call = Some(Call {
             session: Session::new(config, now),
             media,
@@ -90,6 +95,7 @@ impl Actor {
             ice: request.ice,
             socket: None,
             peers: HashMap::new(),
+            chat,
             trouble: None,
             ended: None,
         });
@@ -227,10 +233,13 @@ impl Actor {
             SessionEvent::Signalling { online } => self.events.send(Event::Signalling { online }),
             SessionEvent::PeerJoined(info) => {
                 self.add_peer(info.id);
+                let (peer, name) = (info.id, info.name.clone());
+                self.tell_chat(ChatInput::Joined { peer, name });
                 self.events.send(Event::PeerJoined(info));
             }
             SessionEvent::PeerLeft(info) => {
                 self.remove_peer(&info);
+                self.tell_chat(ChatInput::Left(info.id));
                 self.events.send(Event::PeerLeft(info));
             }
             SessionEvent::PeerMedia(peer, media) => {

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Instant};
 
 use quartet_core::{
-    LinkAction, LinkEstimate, LinkEvent, LinkState, session::Input as SessionInput,
+    LinkAction, LinkEstimate, LinkEvent, LinkState, chat::Input as ChatInput,
+    session::Input as SessionInput,
 };
 use quartet_proto::{Epoch, IceServer, PeerId};
 use quartet_rtc::{Link, LinkConfig, LinkRole, LinkStats};
@@ -101,6 +102,11 @@ impl Actor {
                 self.fan_out.restart(peer, |rung| self.make_key_frame(rung));
             }
             LinkNews::Event(LinkEvent::Said(message)) => self.heard(peer, &message),
+            LinkNews::Event(LinkEvent::ChatOpened) => self.tell_chat(ChatInput::Opened(peer)),
+            LinkNews::Event(LinkEvent::ChatSent) => self.tell_chat(ChatInput::Sent(peer)),
+            LinkNews::Event(LinkEvent::ChatHeard(message)) => {
+                self.tell_chat(ChatInput::Heard(peer, message));
+            }
             LinkNews::Event(LinkEvent::Estimate(estimate)) => self.estimated(peer, estimate),
             LinkNews::Event(event) => {
                 if let (LinkEvent::State(LinkState::Connected), Opening::Open(open)) =
@@ -224,6 +230,7 @@ impl Actor {
             known.intake.end();
             known.meter.idle();
             (known.shows, known.estimate, known.lossy_until) = (None, None, None);
+            self.tell_chat(ChatInput::Closed(peer));
         }
     }
 }

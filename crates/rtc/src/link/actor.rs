@@ -7,7 +7,9 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use quartet_core::{LinkAction, LinkEstimate, LinkEvent, LinkState};
-use quartet_proto::{Candidate, DescriptionKind, PeerMessage, limits::MAX_CANDIDATE_BYTES};
+use quartet_proto::{
+    Candidate, ChatMessage, DescriptionKind, PeerMessage, limits::MAX_CANDIDATE_BYTES,
+};
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -18,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use webrtc::media_stream::track_remote::TrackRemote;
 
 use super::{
+    chat::chat,
     conversation::converse,
     counters::Counters,
     media_queue::MediaQueue,
@@ -53,6 +56,8 @@ pub(super) struct Parts {
     pub(super) events: mpsc::Sender<LinkEvent>,
     pub(super) sink: Arc<dyn MediaSink>,
     pub(super) to_say: watch::Receiver<Option<PeerMessage>>,
+    /// Taken when the actor begins.
+    pub(super) to_chat: Option<mpsc::Receiver<ChatMessage>>,
     pub(super) queue: Arc<MediaQueue>,
     pub(super) counters: Arc<Counters>,
     pub(super) steering: Arc<Steering>,
@@ -100,6 +105,7 @@ enum Ended {
     Conversation,
     /// The names of new servers are resolved, as far as they can be.
     Resolving(Servers),
+    Chat,
 }
 
 /// Why the actor stops.
@@ -172,6 +178,13 @@ impl Actor {
             conversation.await;
             Ended::Conversation
         });
+        if let Some(to_chat) = self.parts.to_chat.take() {
+            let chat = chat(Arc::clone(&self.parts.peer.chat), to_chat, events.clone());
+            self.tasks.spawn(async move {
+                chat.await;
+                Ended::Chat
+            });
+        }
         let cancel = self.parts.cancel.clone();
         let stop = tokio::select! {
             stop = self.serve() => stop,
@@ -219,7 +232,7 @@ impl Actor {
                     self.tell(LinkEvent::Estimate(estimate)).await
                 }
                 Some(ended) = self.tasks.join_next() => match ended {
-                    Ok(Ended::Receiver | Ended::Conversation) => Ok(()),
+                    Ok(Ended::Receiver | Ended::Conversation | Ended::Chat) => Ok(()),
                     Ok(Ended::Resolving(servers)) => {
                         self.parts.peer.set_ice_servers(servers).await;
                         Ok(())

@@ -6,6 +6,7 @@
 #[path = "../support/pair.rs"]
 mod pair;
 
+mod chat;
 mod connecting;
 mod conversation;
 mod estimate;

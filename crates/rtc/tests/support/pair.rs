@@ -71,6 +71,8 @@ pub(crate) struct Side {
     pub(crate) lost_descriptions: Arc<AtomicUsize>,
     /// What the other side has said.
     pub(crate) said: mpsc::UnboundedReceiver<PeerMessage>,
+    /// What happens on the chat's channel.
+    pub(crate) chat: mpsc::UnboundedReceiver<LinkEvent>,
     /// The latest estimate that this side announced.
     pub(crate) estimate: watch::Receiver<Option<LinkEstimate>>,
     events: Option<mpsc::Receiver<LinkEvent>>,
@@ -107,6 +109,7 @@ impl Side {
             descriptions: Arc::default(),
             lost_descriptions: Arc::default(),
             said: mpsc::unbounded_channel().1,
+            chat: mpsc::unbounded_channel().1,
             estimate: watch::channel(None).1,
             events: Some(events),
             pump: None,
@@ -120,6 +123,8 @@ impl Side {
         self.state = state;
         let (said_in, said) = mpsc::unbounded_channel();
         self.said = said;
+        let (chat_in, chat) = mpsc::unbounded_channel();
+        self.chat = chat;
         let (estimate_in, estimate) = watch::channel(None);
         self.estimate = estimate;
         let other = Arc::clone(other);
@@ -156,6 +161,9 @@ impl Side {
                     LinkEvent::Said(message) => {
                         let _ = said_in.send(message);
                     }
+                    LinkEvent::ChatOpened | LinkEvent::ChatSent | LinkEvent::ChatHeard(_) => {
+                        let _ = chat_in.send(event);
+                    }
                     LinkEvent::Estimate(estimate) => {
                         estimate_in.send_replace(Some(estimate));
                     }
@@ -186,6 +194,10 @@ impl Side {
 
     pub(crate) async fn next_said(&mut self) -> PeerMessage {
         timeout(PATIENCE, self.said.recv()).await.expect("nothing was said").unwrap()
+    }
+
+    pub(crate) async fn next_of_chat(&mut self) -> LinkEvent {
+        timeout(PATIENCE, self.chat.recv()).await.expect("the chat is silent").unwrap()
     }
 
     pub(crate) fn candidate_types(&self) -> Vec<String> {

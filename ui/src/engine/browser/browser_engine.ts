@@ -3,7 +3,9 @@
 
 import type { Boot, DeviceState, DeviceView, FailureView, Settings, UiEvent } from '../../bindings';
 import type { CallEngine, DeviceKind, GuestPage, PictureListener, TileId } from '../engine';
+import { hrefOf } from '../../chat/links';
 import { Call } from './call';
+import type { ChatLine } from './core/chat';
 import { entrance, type Entrance } from './core/entrance';
 import { parseLink, webLink, webSocketAddress, type JoinLink } from './core/link';
 import type { PeerId } from './core/messages';
@@ -125,6 +127,7 @@ export class BrowserEngine implements CallEngine, GuestPage {
     } as const;
     this.call = new Call(config, webSocketAddress(link.server), this.settings, this.sent, {
       event: (event) => this.session(event),
+      chat: (line) => this.line(own, line),
       tracks: (peer, tracks) => this.heardAndSeen(peer, tracks),
     });
   }
@@ -180,6 +183,21 @@ export class BrowserEngine implements CallEngine, GuestPage {
     } catch {
       return refuse('clipboard', 'the browser does not let the page copy');
     }
+  }
+
+  say(text: string): Promise<void> {
+    if (!this.call) return refuse('chat_not_in_call', 'there is no call');
+    const wrong = this.call.say(text);
+    if (wrong === null) return Promise.resolve();
+    return refuse(wrong === 'too_long' ? 'chat_too_long' : 'chat_text', 'it cannot be said');
+  }
+
+  openUrl(url: string): Promise<void> {
+    const href = hrefOf(url);
+    if (href === null) return refuse('open_url', 'this is no address of the web');
+    // The new page learns neither this one's address, which has the secret, nor its window.
+    window.open(href, '_blank', 'noopener,noreferrer');
+    return Promise.resolve();
   }
 
   showTile(tile: TileId, place: HTMLElement, listener: PictureListener): () => void {
@@ -263,6 +281,11 @@ export class BrowserEngine implements CallEngine, GuestPage {
       this.closeDevices();
     }
     this.render();
+  }
+
+  private line(own: PeerId, { passedOnBy, ...line }: ChatLine): void {
+    const said = { ...line, own: line.author === own, passed_on_by: passedOnBy?.name ?? null };
+    this.events({ type: 'chat', data: [said] });
   }
 
   private heardAndSeen(peer: PeerId, { audio, video }: Tracks): void {

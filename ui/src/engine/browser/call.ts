@@ -1,6 +1,9 @@
 // One visit to a room, carried out: the session with its socket, and a link to each person there.
 
 import type { Settings } from '../../bindings';
+import { Chatting } from './chatting';
+import type { ChatLine } from './core/chat';
+import type { Unsayable } from './core/chat_message';
 import { Driver, type Other } from './driver';
 import { usableIceServers } from './core/ice';
 import type { Epoch, IceServer, MediaState, PeerId } from './core/messages';
@@ -11,6 +14,8 @@ import { PeerLink, type Tracks } from './peer_link';
 
 export interface CallListener {
   event(event: SessionEvent): void;
+  /** Something was said in the chat. */
+  chat(line: ChatLine): void;
   /** The voice and the picture of somebody, or none any more. */
   tracks(peer: PeerId, tracks: Tracks): void;
 }
@@ -35,6 +40,7 @@ export class Call {
   /** How high each person's picture is shown here. */
   private readonly views = new Map<PeerId, number>();
   private readonly stream = new MediaStream();
+  private readonly chatting: Chatting;
 
   constructor(
     config: SessionConfig,
@@ -43,6 +49,10 @@ export class Call {
     private tracks: Tracks,
     private readonly listener: CallListener,
   ) {
+    this.chatting = new Chatting(config.own, {
+      send: (to, message) => this.links.get(to)?.link.sayInChat(message),
+      show: (line) => this.listener.chat(line),
+    });
     const session = new Session(config, performance.now());
     this.driver = new Driver<Input>(
       session,
@@ -74,6 +84,11 @@ export class Call {
     this.adapt();
   }
 
+  /** Says something in the chat; gives why it cannot be said. */
+  say(text: string): Unsayable | null {
+    return this.chatting.say(text);
+  }
+
   /** Somebody's picture is shown so high, pixels. */
   view(peer: PeerId, height: number): void {
     this.views.set(peer, height);
@@ -101,14 +116,17 @@ export class Call {
   private event(event: SessionEvent): void {
     if (event.type === 'peer_joined') {
       this.present.add(event.peer.id);
+      this.chatting.tell({ type: 'joined', peer: event.peer.id, name: event.peer.name });
       this.adapt();
     } else if (event.type === 'peer_left') {
       const { id } = event.peer;
       this.present.delete(id);
+      this.chatting.tell({ type: 'left', peer: id });
       this.shows.delete(id);
       this.views.delete(id);
       this.adapt();
     }
+    if (event.type === 'ended') this.chatting.stop();
     this.listener.event(event);
   }
 
@@ -143,6 +161,11 @@ export class Call {
           const height = this.views.get(peer);
           if (isOpen() && height !== undefined) link.say({ type: 'view', height });
         },
+        chat: {
+          opened: () => isOpen() && this.chatting.tell({ type: 'opened', peer }),
+          sent: () => isOpen() && this.chatting.tell({ type: 'sent', peer }),
+          heard: (message) => isOpen() && this.chatting.tell({ type: 'heard', peer, message }),
+        },
         tracks: (tracks) => this.listener.tracks(peer, tracks),
       });
       this.links.set(peer, { epoch, link, connectedAt: null });
@@ -157,6 +180,7 @@ export class Call {
     if (!link) return;
     this.links.delete(peer);
     link.close();
+    this.chatting.tell({ type: 'closed', peer });
     this.listener.tracks(peer, NOTHING);
   }
 

@@ -1,12 +1,14 @@
 // One connection to one other person under one epoch: an `RTCPeerConnection`, with a voice, a
-// picture and the data channel. Everything that is asked of it is done in order, one after the
+// picture and the data channels. Everything that is asked of it is done in order, one after the
 // other, so that a candidate never comes before its description.
 //
 // Voice and picture are withheld by putting other tracks, or none, in their place, never by their
 // direction: nothing is negotiated for a switch.
 
+import { ChatLink, type ChatLinkListener } from './chat_link';
 import { preferCodecs, type MediaKind } from './codecs';
 import { MAX_SDP_SECTIONS } from './core/limits';
+import type { ChatMessage } from './core/chat_message';
 import type { Candidate, DescriptionKind } from './core/messages';
 import type { LinkAction, LinkEvent, LinkState } from './core/output';
 import { CHANNEL, readPeerMessage, type PeerMessage } from './core/peer_message';
@@ -25,6 +27,8 @@ export interface LinkListener {
   said(message: PeerMessage): void;
   /** The channel for that is open. */
   open(): void;
+  /** What happens on the channel of the chat. */
+  readonly chat: ChatLinkListener;
   /** The tracks of the other side. */
   tracks(tracks: Tracks): void;
 }
@@ -32,6 +36,7 @@ export interface LinkListener {
 export class PeerLink {
   private readonly connection: RTCPeerConnection;
   private readonly channel: RTCDataChannel;
+  private readonly chat: ChatLink;
   private transceivers: Partial<Record<MediaKind, RTCRtpTransceiver>> = {};
   private work: Promise<void> = Promise.resolve();
   private closed = false;
@@ -65,6 +70,7 @@ export class PeerLink {
       const message = readPeerMessage(data);
       if (message && !this.closed) this.listener.said(message);
     };
+    this.chat = new ChatLink(this.connection, this.listener.chat);
     this.connection.onconnectionstatechange = () => this.stateChanged();
     this.connection.onicecandidate = ({ candidate }) => {
       if (candidate) this.ownCandidate(candidate);
@@ -95,6 +101,11 @@ export class PeerLink {
     if (this.channel.readyState === 'open') this.channel.send(JSON.stringify(message));
   }
 
+  /** Says something on the channel of the chat, after it has opened. */
+  sayInChat(message: ChatMessage): void {
+    this.chat.say(message);
+  }
+
   /** How loud the other side is, root mean square, 0 to 1; `null` where the browser does not say. */
   level(): number | null {
     const receiver = this.transceivers.audio?.receiver;
@@ -111,6 +122,7 @@ export class PeerLink {
     this.closed = true;
     this.connection.onconnectionstatechange = null;
     this.connection.onicecandidate = null;
+    this.chat.close();
     this.connection.close();
   }
 

@@ -34,3 +34,19 @@ export const MAX_MEMBERS = 8;
 export const MAX_U32 = 0xffff_ffff;
 /** Characters kept of a server's explanation, which is shown to people. */
 export const MAX_EXPLANATION = 300;
+/** Bytes of one message on the channel of the chat. */
+export const MAX_CHAT_MESSAGE_BYTES = 16_384;
+/** The highest clock of a chat message: what a number here holds exactly. */
+export const MAX_CHAT_CLOCK = Number.MAX_SAFE_INTEGER;
+/** Messages of one author that are kept for those who come later, or back… */
+export const CHAT_HISTORY = 250;
+/** …and bytes of their text. */
+export const CHAT_HISTORY_BYTES = 262_144;
+/** Authors of whom messages are kept. */
+export const MAX_CHAT_AUTHORS = 16;
+/** Chat messages that may come at once. */
+export const CHAT_BURST = 300;
+/** Chat messages a second to one person. */
+export const CHAT_MESSAGES_PER_SECOND = 20;
+/** Bytes of chat a second to one person. */
+export const CHAT_BYTES_PER_SECOND = 8_192;
