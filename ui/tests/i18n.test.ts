@@ -22,6 +22,7 @@ const codes = [
   'replaced',
   'server_full',
   'unavailable',
+  'address_limited',
   'shutting_down',
   'invalid_link',
   'server_unreachable',

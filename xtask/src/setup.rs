@@ -20,7 +20,7 @@ const APT_BUILD: &[&str] = &[
     "xdg-utils",
     "desktop-file-utils",
 ];
-/// And for the tests: a screen, a driver of windows, a sound server, a TURN server, Redis for
+/// And for the tests: a screen, a driver of windows, a sound server, a TURN server, a proxy, Redis for
 /// several servers, a browser as another participant, network namespaces, all without hardware.
 const APT_TEST: &[&str] = &[
     "xvfb",
@@ -29,6 +29,7 @@ const APT_TEST: &[&str] = &[
     "pulseaudio",
     "pulseaudio-utils",
     "coturn",
+    "nginx-light",
     "chromium",
     "iproute2",
     "redis-server",

@@ -36,6 +36,8 @@ pub enum ErrorCode {
     ServerFull,
     /// Rooms cannot be entered for a moment; nothing changes for those who are in one.
     Unavailable,
+    /// Too much comes from one network address: connections at once, or joins in a minute.
+    AddressLimited,
     /// The server is going down; reconnect in a while.
     ShuttingDown,
 }

@@ -1,15 +1,28 @@
 //! What is served over HTTP: a sign of health, the page, and the way in.
 
+use std::time::{Duration, Instant};
+
 use axum::{
-    Router,
+    Extension, Router,
     extract::{State, ws::WebSocketUpgrade},
-    http::StatusCode,
-    response::Response,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
     routing::{any, get},
 };
 use quartet_proto::limits::MAX_MESSAGE_BYTES;
+use tokio::{sync::oneshot, time::timeout};
 
-use crate::{page, server::Door, socket};
+use crate::{
+    client_address::{Peer, is_forwarded},
+    metrics::Metrics,
+    page,
+    server::{Door, Event},
+    socket::{self, Arrival},
+    source_limiter::{Admission, Source},
+};
+
+/// The hub answers within a millisecond; without an answer the figures come without a census.
+const CENSUS_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Bytes of a message that are still read. What is a little too large is read whole and thrown
 /// away, so that the connection can be closed in an orderly way; of more, only the header is read.
@@ -21,21 +34,76 @@ const READ_BUFFER_BYTES: usize = 1024;
 pub(crate) fn routes(door: Door) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(local_metrics))
         .merge(page::routes())
         .route("/ws", any(upgrade))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .with_state(door)
 }
 
-async fn upgrade(State(door): State<Door>, request: WebSocketUpgrade) -> Response {
+/// What a machine of its own is asked for figures with.
+pub(crate) fn metrics_routes(door: Door) -> Router {
+    Router::new().route("/metrics", get(metrics)).with_state(door)
+}
+
+/// Whether newcomers should be sent here.
+async fn ready(State(door): State<Door>) -> (StatusCode, &'static str) {
+    if door.draining.is_cancelled() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    } else {
+        (StatusCode::OK, "ready\n")
+    }
+}
+
+/// For this machine only, and not through a proxy on it.
+async fn local_metrics(
+    State(door): State<Door>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
+    if peer.to_canonical().is_loopback() && !is_forwarded(&headers) {
+        metrics(State(door)).await
+    } else {
+        StatusCode::NOT_FOUND.into_response()
+    }
+}
+
+async fn metrics(State(door): State<Door>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    let (answer, census) = oneshot::channel();
+    let census = async {
+        door.events.send(Event::Census(answer)).await.ok()?;
+        census.await.ok()
+    };
+    let census = timeout(CENSUS_DEADLINE, census).await.ok().flatten();
+    (kind, door.metrics.page(census.as_ref())).into_response()
+}
+
+async fn upgrade(
+    State(door): State<Door>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    request: WebSocketUpgrade,
+) -> Response {
+    let source = Source::of(door.proxies.client(peer, &headers));
+    let (place, is_welcome) = match door.limiter.socket(Instant::now(), source) {
+        Admission::Taken(place) => (place, true),
+        Admission::Refused(place) => (place, false),
+        Admission::TurnedAway => {
+            Metrics::count(&door.metrics.turned_away);
+            return StatusCode::TOO_MANY_REQUESTS.into_response();
+        }
+    };
+    let arrival = Arrival { source, is_welcome };
     // axum spawns what follows by itself: the token counts it among our tasks.
     let token = door.tasks.token();
     request
         .read_buffer_size(READ_BUFFER_BYTES)
         .max_message_size(MAX_READ_BYTES)
         .max_frame_size(MAX_READ_BYTES)
-        .on_upgrade(|socket| async move {
-            socket::serve(socket, door).await;
-            drop(token);
+        .on_upgrade(move |socket| async move {
+            socket::serve(socket, door, arrival).await;
+            drop((place, token));
         })
 }

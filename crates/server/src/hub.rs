@@ -98,6 +98,27 @@ impl Default for HubConfig {
     }
 }
 
+/// What somebody is told whose network address has too much. The shell knows addresses, not the
+/// hub.
+pub(crate) fn address_limited() -> ServerMessage {
+    Refusal::from(ErrorCode::AddressLimited).into()
+}
+
+/// Who is there, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Census {
+    /// Connections.
+    pub connections: usize,
+    /// Those that look into a room.
+    pub watchers: usize,
+    /// Seats that are taken.
+    pub participants: usize,
+    /// Of these, seats that are kept for somebody whose connection is lost.
+    pub away: usize,
+    /// Rooms that somebody sits in or looks into.
+    pub rooms: usize,
+}
+
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -135,6 +156,7 @@ pub struct Hub {
     wake: Option<Instant>,
     /// What the calendar said at an instant, for what ends at a date.
     clock: Option<(Instant, SystemTime)>,
+    closing: bool,
 }
 
 impl Hub {
@@ -148,6 +170,7 @@ impl Hub {
             outputs: VecDeque::new(),
             wake: None,
             clock: None,
+            closing: false,
         }
     }
 
@@ -219,6 +242,24 @@ impl Hub {
         self.renew_credentials(now);
         let silences = self.connections.values().map(|connection| connection.heard + SILENCE_LIMIT);
         self.wake = silences.chain(self.rooms.values().flat_map(Room::deadlines)).min();
+    }
+
+    /// From now on no room is made any more; whoever asks for one is answered with `shutting_down`.
+    pub fn close_to_new_rooms(&mut self) {
+        self.closing = true;
+    }
+
+    /// Who is there now.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        let seats = || self.rooms.values().flat_map(|room| &room.seats);
+        Census {
+            connections: self.connections.len(),
+            watchers: self.rooms.values().map(|room| room.watchers.len()).sum(),
+            participants: seats().count(),
+            away: seats().filter(|seat| seat.conn().is_none()).count(),
+            rooms: self.rooms.len(),
+        }
     }
 
     /// Says goodbye to everybody. The hub is empty afterwards.
@@ -380,6 +421,7 @@ impl Hub {
         let full = self.rooms.len() >= self.config.max_rooms;
         match self.rooms.entry(id) {
             Entry::Occupied(room) => Ok(room.into_mut()),
+            Entry::Vacant(_) if self.closing => Err(ErrorCode::ShuttingDown.into()),
             Entry::Vacant(_) if full => Err(ErrorCode::ServerFull.into()),
             Entry::Vacant(place) => Ok(place.insert(Room::default())),
         }

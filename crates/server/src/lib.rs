@@ -5,19 +5,26 @@
 
 #[cfg(feature = "redis")]
 mod backbone;
+mod client_address;
 mod cluster;
 mod http;
 mod hub;
+mod limits;
+mod metrics;
 mod outbox;
 mod page;
 mod server;
 mod socket;
+mod source_limiter;
+mod tls;
 mod token_bucket;
 mod turn_credentials;
 
 #[cfg(feature = "redis")]
 pub use backbone::{ClusterConfig, InvalidRedisUrl, RedisUrl};
 pub use cluster::{Cluster, Command, Envelope, LEASE, News, Node, NodeId};
-pub use hub::{ConnId, Hub, HubConfig, Input, MAX_CONNECTIONS, MAX_ROOMS, Output};
+pub use hub::{Census, ConnId, Hub, HubConfig, Input, MAX_CONNECTIONS, MAX_ROOMS, Output};
+pub use limits::Limits;
 pub use server::{Server, ServerConfig, StartError};
+pub use tls::{TlsError, TlsFiles};
 pub use turn_credentials::{TURN_TTL, TurnCredentials};

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     process::ExitCode,
     str::FromStr,
@@ -10,11 +10,12 @@ use std::{
 };
 
 use clap::Parser;
+use ipnet::IpNet;
 use quartet_proto::IceServer;
 #[cfg(feature = "redis")]
 use quartet_server::{ClusterConfig, InvalidRedisUrl, RedisUrl};
 use quartet_server::{
-    MAX_CONNECTIONS, Server, ServerConfig, StartError, TURN_TTL, TurnCredentials,
+    Limits, Server, ServerConfig, StartError, TURN_TTL, TlsFiles, TurnCredentials,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -38,10 +39,31 @@ struct Args {
     #[command(flatten)]
     turn: TurnArgs,
 
-    /// Connections at once; there may be half as many rooms. Each needs a file descriptor: allow
-    /// the process 200 more than this (`ulimit -n`).
-    #[arg(long, value_name = "N", default_value_t = MAX_CONNECTIONS)]
-    max_connections: usize,
+    /// The certificate in PEM, with those up to its authority; read again when it changes, and at
+    /// SIGHUP.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// Its private key in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// A proxy, or a network of them, whose X-Forwarded-For says where clients are; may be given
+    /// several times.
+    #[arg(long = "trusted-proxy", value_name = "ADDRESS[/BITS]", value_parser = network)]
+    trusted_proxies: Vec<IpNet>,
+
+    /// Where to answer `GET /metrics` for whoever asks; at --listen, only this machine is answered.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics_listen: Option<SocketAddr>,
+
+    /// Seconds between SIGTERM and the goodbye: `/readyz` says no, calls go on, no new ones begin. A
+    /// second signal ends them.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    drain: u64,
+
+    #[command(flatten)]
+    limits: LimitArgs,
 
     #[cfg(feature = "redis")]
     #[command(flatten)]
@@ -69,6 +91,84 @@ impl ClusterArgs {
         let redis = self.redis.map(Ok).or_else(from_environment).transpose()?;
         Ok(redis.map(|redis| ClusterConfig { redis, node: self.node }))
     }
+}
+
+/// How much it takes; see docs/server.md.
+#[derive(Debug, clap::Args)]
+struct LimitArgs {
+    /// WebSockets at once; each takes a file descriptor.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    max_connections: usize,
+
+    /// Rooms at once; half as many as WebSockets if not given.
+    #[arg(long, value_name = "N")]
+    max_rooms: Option<usize>,
+
+    /// WebSockets at once from one address (IPv6: one network of 64 bits).
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections_per_address)]
+    max_connections_per_address: u32,
+
+    /// Joins a minute from one address.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().joins_per_minute)]
+    max_joins_per_minute: u32,
+}
+
+/// HTTP connections at once, of a server that has a machine for itself.
+const HTTP_CONNECTIONS: usize = 500;
+/// Descriptors beside those of connections: standard streams, listeners, the runtime.
+const OTHER_FILES: u64 = 64;
+
+impl LimitArgs {
+    /// As many connections as asked for, or as there may be open files.
+    fn limits(&self) -> Limits {
+        let wanted = (self.max_connections + HTTP_CONNECTIONS) as u64 + OTHER_FILES;
+        let files = allow_files(wanted);
+        let mut limits = Limits {
+            connections: self.max_connections,
+            rooms: self.max_rooms.unwrap_or(self.max_connections.div_ceil(2)),
+            http_connections: HTTP_CONNECTIONS,
+            connections_per_address: self.max_connections_per_address,
+            joins_per_minute: self.max_joins_per_minute,
+            ..Limits::default()
+        };
+        if files < wanted {
+            let rest = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+            // One in eight for HTTP, as in the usual limits.
+            limits.http_connections = (rest / 8).clamp(1, HTTP_CONNECTIONS);
+            limits.connections = rest.saturating_sub(limits.http_connections);
+            let connections = limits.connections;
+            tracing::warn!(
+                files,
+                connections,
+                "the limit of open files allows no more connections"
+            );
+        }
+        limits
+    }
+}
+
+/// Raises the limit of open files, if it has to be and can be; gives back what it is then.
+#[cfg(unix)]
+fn allow_files(wanted: u64) -> u64 {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return wanted };
+    if soft >= wanted {
+        return soft;
+    }
+    let raised = wanted.min(hard);
+    if setrlimit(Resource::RLIMIT_NOFILE, raised, hard).is_ok() { raised } else { soft }
+}
+
+/// There is no such limit.
+#[cfg(not(unix))]
+fn allow_files(wanted: u64) -> u64 {
+    wanted
+}
+
+/// A network, or an address as one of its own.
+fn network(text: &str) -> Result<IpNet, String> {
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| "write an address, or ADDRESS/BITS".to_owned())
 }
 
 /// A TURN server with which a secret is shared: everybody who joins gets credentials of their own,
@@ -165,48 +265,98 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<(), Failure> {
     // Before the first word: whoever reads it may send a signal at once.
-    let end = end_signal()?;
+    let mut signals = EndSignals::new()?;
     let server = Server::start(ServerConfig {
         ice_servers: args.ice_servers,
         turn: args.turn.read()?,
-        max_connections: args.max_connections,
         #[cfg(feature = "redis")]
         cluster: args.cluster.read()?,
+        limits: args.limits.limits(),
+        trusted_proxies: args.trusted_proxies,
+        tls: args
+            .tls_cert
+            .zip(args.tls_key)
+            .map(|(certificate, key)| TlsFiles { certificate, key }),
+        metrics_listen: args.metrics_listen,
         ..ServerConfig::at(args.listen)
     })?;
     let listening = serde_json::json!({ "event": "listening", "url": server.url() });
     writeln!(io::stdout(), "{listening}")?;
-    end.await;
+    let reloading = reload_at_signal(&server)?;
+    let serving = async {
+        signals.recv().await;
+        server.drain();
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(args.drain)) => {}
+            () = signals.recv() => {}
+        }
+    };
+    tokio::select! {
+        () = serving => {}
+        () = reloading => {}
+    }
     server.stop().await;
     Ok(())
 }
 
-/// Resolves at Ctrl-C, and where there is one at SIGTERM.
+/// Has the certificate read again at each SIGHUP, for ever.
 #[cfg(unix)]
-fn end_signal() -> io::Result<impl Future<Output = ()>> {
+fn reload_at_signal(server: &Server) -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        while hangup.recv().await.is_some() {
+            server.reload_certificate();
         }
+        std::future::pending().await
     })
 }
 
-/// Resolves at Ctrl-C, and at the ways in which Windows ends a program.
-#[cfg(windows)]
-fn end_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::windows;
-    let mut interrupt = windows::ctrl_c()?;
-    let mut close = windows::ctrl_close()?;
-    let mut shutdown = windows::ctrl_shutdown()?;
-    Ok(async move {
+/// There is no such signal.
+#[cfg(not(unix))]
+fn reload_at_signal(_: &Server) -> io::Result<impl Future<Output = ()>> {
+    Ok(std::future::pending())
+}
+
+/// Ctrl-C, and where there is one SIGTERM.
+#[cfg(unix)]
+struct EndSignals(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl EndSignals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self(signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
+    }
+
+    async fn recv(&mut self) {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = close.recv() => {}
-            _ = shutdown.recv() => {}
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
         }
-    })
+    }
+}
+
+/// Ctrl-C, and the ways in which Windows ends a program.
+#[cfg(windows)]
+struct EndSignals(
+    tokio::signal::windows::CtrlC,
+    tokio::signal::windows::CtrlClose,
+    tokio::signal::windows::CtrlShutdown,
+);
+
+#[cfg(windows)]
+impl EndSignals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::windows;
+        Ok(Self(windows::ctrl_c()?, windows::ctrl_close()?, windows::ctrl_shutdown()?))
+    }
+
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
+            _ = self.2.recv() => {}
+        }
+    }
 }

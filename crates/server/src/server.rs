@@ -18,26 +18,34 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use ipnet::IpNet;
 use quartet_proto::IceServer;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, mpsc, oneshot},
     time,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
+use crate::{
+    Census, Command, ConnId, Hub, HubConfig, Input, Limits, News, Node, Output, TlsError, TlsFiles,
+    TurnCredentials,
+    client_address::{Peer, TrustedProxies},
+    http,
+    hub::address_limited,
+    metrics::Metrics,
+    outbox::{Outbox, Overflow},
+    source_limiter::{Source, SourceLimiter},
+    tls::Tls,
+};
 #[cfg(feature = "redis")]
 use crate::{Cluster, ClusterConfig, NodeId, backbone};
-use crate::{
-    Command, ConnId, Hub, HubConfig, Input, MAX_CONNECTIONS, News, Node, Output, TurnCredentials,
-    http,
-    outbox::{Outbox, Overflow},
-};
 
-/// HTTP connections that are served at once; the next ones wait in the listener's queue. Together with
-/// [`crate::MAX_CONNECTIONS`] below the usual limit of 1024 descriptors.
-const MAX_HTTP_CONNECTIONS: usize = 100;
+/// Of whoever collects figures there are few.
+const METRICS_CONNECTIONS: usize = 8;
+
 /// For the head of a request, and for the pause before it: whoever only stays, or says what it wants
 /// byte by byte, holds a place that others wait for.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -45,7 +53,7 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// it are some 60 KiB: a line of 20 kbit/s brings them in that time, and a slower one holds no call.
 const HTTP_DEADLINE: Duration = Duration::from_secs(30);
 /// Connections that the system may keep waiting for us.
-const BACKLOG: u32 = 256;
+const BACKLOG: u32 = 1024;
 /// Bytes that the system may hold for a client that does not read. Enough for a round trip of
 /// 100 ms at 10 Mbit/s, which signalling never needs.
 const SOCKET_SEND_BUFFER: u32 = 128 * 1024;
@@ -70,8 +78,14 @@ pub struct ServerConfig {
     pub ice_servers: Vec<IceServer>,
     /// A TURN server of one's own, with credentials that end.
     pub turn: Option<TurnCredentials>,
-    /// [`MAX_CONNECTIONS`] unless chosen otherwise. There may be half as many rooms.
-    pub max_connections: usize,
+    /// How much it takes.
+    pub limits: Limits,
+    /// Proxies whose `X-Forwarded-For` says where a client is.
+    pub trusted_proxies: Vec<IpNet>,
+    /// For `https`; without it, the server speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Where it also listens, with nothing but `/metrics`, for whoever asks.
+    pub metrics_listen: Option<SocketAddr>,
     /// Whom the rooms are shared with, if with anybody.
     #[cfg(feature = "redis")]
     pub cluster: Option<ClusterConfig>,
@@ -85,7 +99,10 @@ impl ServerConfig {
             listen,
             ice_servers: Vec::new(),
             turn: None,
-            max_connections: MAX_CONNECTIONS,
+            limits: Limits::default(),
+            trusted_proxies: Vec::new(),
+            tls: None,
+            metrics_listen: None,
             #[cfg(feature = "redis")]
             cluster: None,
         }
@@ -103,13 +120,19 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// The certificate is of no use.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// A running server. Dropping it ends it at once, without goodbyes.
 #[derive(Debug)]
 pub struct Server {
     local_addr: SocketAddr,
+    metrics_addr: Option<SocketAddr>,
+    tls: Option<Arc<Tls>>,
     tasks: TaskTracker,
+    draining: CancellationToken,
     leaving: CancellationToken,
     abort: CancellationToken,
 }
@@ -120,22 +143,41 @@ impl Server {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn start(config: ServerConfig) -> Result<Self, StartError> {
+        let limits = config.limits;
         let hub = HubConfig {
             ice_servers: config.ice_servers,
             turn: config.turn,
-            max_connections: config.max_connections,
-            max_rooms: config.max_connections / 2,
+            max_connections: limits.connections,
+            max_rooms: limits.rooms,
         };
-        let address = config.listen;
-        let refused = |source| StartError::Listen { address, source };
-        let listener = listen(address).map_err(refused)?;
-        let local_addr = listener.local_addr().map_err(refused)?;
+        let tls = config.tls.map(Tls::open).transpose()?.map(Arc::new);
+        let (listener, local_addr) = listen(config.listen)?;
+        let for_metrics = config.metrics_listen.map(listen).transpose()?;
+        let metrics_addr = for_metrics.as_ref().map(|(_, address)| *address);
         let tasks = TaskTracker::new();
-        let leaving = CancellationToken::new();
-        let abort = CancellationToken::new();
+        let (draining, leaving, abort) = Default::default();
         let (events, inbox) = mpsc::channel(HUB_QUEUE);
-        let door =
-            Door { events, next_conn: Arc::default(), tasks: tasks.clone(), abort: abort.clone() };
+        let door = Door {
+            events,
+            metrics: Arc::default(),
+            limiter: SourceLimiter::new(limits),
+            proxies: Arc::new(TrustedProxies::new(config.trusted_proxies)),
+            next_conn: Arc::default(),
+            tasks: tasks.clone(),
+            draining,
+            abort,
+        };
+        let server = Self {
+            local_addr,
+            metrics_addr,
+            tls: tls.clone(),
+            tasks,
+            draining: door.draining.clone(),
+            leaving,
+            abort: door.abort.clone(),
+        };
+        let (draining, leaving) = (server.draining.clone(), server.leaving.clone());
+        let metrics = Arc::clone(&door.metrics);
         let (commands, orders) = mpsc::channel(COMMAND_QUEUE);
         #[cfg(not(feature = "redis"))]
         drop(orders);
@@ -143,23 +185,54 @@ impl Server {
         let node = match config.cluster {
             Some(ClusterConfig { redis, node }) => {
                 let own = NodeId::new(&node, rand::random());
-                let backbone = backbone::run(redis, own.clone(), orders, door.events.clone());
-                tasks.spawn(abort.clone().run_until_cancelled_owned(backbone));
+                server.spawn(backbone::run(redis, own.clone(), orders, door.events.clone()));
                 Node::Among(Box::new(Cluster::new(Instant::now(), own, hub)))
             }
             None => Node::Alone(Box::new(Hub::new(hub))),
         };
         #[cfg(not(feature = "redis"))]
         let node = Node::Alone(Box::new(Hub::new(hub)));
-        let node = run_node(node, inbox, commands, leaving.clone());
-        tasks.spawn(abort.clone().run_until_cancelled_owned(node));
-        tasks.spawn(abort.clone().run_until_cancelled_owned(accept(
-            listener,
-            door,
-            leaving.clone(),
-        )));
+        let voices = Voices { commands, metrics };
+        server.spawn(run_node(node, inbox, voices, draining, leaving.clone()));
+        if let Some((listener, _)) = for_metrics {
+            let routes = http::metrics_routes(door.clone());
+            let entrance = Entrance { routes, tls: None, places: METRICS_CONNECTIONS };
+            server.spawn(accept(listener, door.clone(), entrance, leaving.clone()));
+        }
+        if let Some(tls) = tls.clone() {
+            let leaving = leaving.clone();
+            server.spawn(async move {
+                leaving.run_until_cancelled(tls.watch()).await;
+            });
+        }
+        let routes = http::routes(door.clone());
+        let entrance = Entrance { routes, tls, places: limits.http_connections };
+        server.spawn(accept(listener, door, entrance, leaving));
         info!(port = local_addr.port(), "listening");
-        Ok(Self { local_addr, tasks, leaving, abort })
+        Ok(server)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(self.abort.clone().run_until_cancelled_owned(task));
+    }
+
+    /// Says at `/readyz` that newcomers should go elsewhere, and makes no new rooms; calls go on.
+    pub fn drain(&self) {
+        info!("draining");
+        self.draining.cancel();
+    }
+
+    /// Reads the certificate again now, as it does by itself when the files have changed.
+    pub fn reload_certificate(&self) {
+        if let Some(tls) = &self.tls {
+            tls.reload();
+        }
+    }
+
+    /// Where it listens for those who want figures.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_addr
     }
 
     /// Where it listens, with the port that it got.
@@ -168,10 +241,11 @@ impl Server {
         self.local_addr
     }
 
-    /// Its origin for links, as far as it knows: `http://ADDRESS:PORT`.
+    /// Its origin for links, as far as it knows: `http://ADDRESS:PORT`, or with `https`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.local_addr)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.local_addr)
     }
 
     /// Takes nothing new, tells everybody, closes, and waits until nothing of it runs any more:
@@ -179,6 +253,7 @@ impl Server {
     pub async fn stop(self) {
         info!("stopping");
         self.tasks.close();
+        self.draining.cancel();
         self.leaving.cancel();
         if time::timeout(STOP_DEADLINE, self.tasks.wait()).await.is_err() {
             warn!(tasks = self.tasks.len(), "some are still busy: cutting them off");
@@ -202,17 +277,25 @@ impl Drop for Server {
 pub(crate) enum Event {
     /// Somebody is there, to be reached through this.
     Connected(ConnId, Outbox),
+    /// Their address has joined too often to join again.
+    Refused(ConnId),
     /// They brought something.
     Input(ConnId, Input),
     /// From what the nodes share.
     #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "there is nothing to share"))]
     News(News),
+    /// Somebody wants figures.
+    Census(oneshot::Sender<Census>),
 }
 
 /// What a new socket needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Door {
     pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) limiter: SourceLimiter,
+    pub(crate) proxies: Arc<TrustedProxies>,
+    pub(crate) draining: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) abort: CancellationToken,
     next_conn: Arc<AtomicU64>,
@@ -224,23 +307,34 @@ impl Door {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restart must not wait for the old connections' last minutes. On Windows the option would
-    // let another program take the same port.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    // What it accepts inherits this.
-    socket.set_send_buffer_size(SOCKET_SEND_BUFFER)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listener = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A restart must not wait for the old connections' last minutes. On Windows the option
+        // would let another program take the same port.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        // What it accepts inherits this.
+        socket.set_send_buffer_size(SOCKET_SEND_BUFFER)?;
+        socket.bind(address)?;
+        let listener = socket.listen(BACKLOG)?;
+        let local_addr = listener.local_addr()?;
+        Ok((listener, local_addr))
+    };
+    listener().map_err(|source| StartError::Listen { address, source })
 }
 
-async fn accept(listener: TcpListener, door: Door, leaving: CancellationToken) {
-    let tasks = door.tasks.clone();
-    let abort = door.abort.clone();
-    let routes = http::routes(door);
-    let places = Arc::new(Semaphore::new(MAX_HTTP_CONNECTIONS));
+/// What is behind a listener.
+struct Entrance {
+    routes: axum::Router,
+    tls: Option<Arc<Tls>>,
+    /// HTTP connections at once.
+    places: usize,
+}
+
+async fn accept(listener: TcpListener, door: Door, entrance: Entrance, leaving: CancellationToken) {
+    let Entrance { routes, tls, places } = entrance;
+    let places = Arc::new(Semaphore::new(places));
     loop {
         let next = async {
             let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
@@ -248,13 +342,22 @@ async fn accept(listener: TcpListener, door: Door, leaving: CancellationToken) {
         };
         let Some((accepted, place)) = leaving.run_until_cancelled(next).await else { return };
         match accepted {
-            Ok((stream, _)) => {
-                let request = serve_http(stream, routes.clone(), leaving.clone());
-                let request = abort.clone().run_until_cancelled_owned(async move {
+            Ok((stream, address)) => {
+                let peer = Peer(address.ip());
+                // What proxies of ours bring is everybody's.
+                let trusted = door.proxies.trusts(address.ip().to_canonical());
+                let source = Source::of(address.ip()).filter(|_| !trusted);
+                let Some(own_place) = door.limiter.http(Instant::now(), source) else {
+                    Metrics::count(&door.metrics.http_refused);
+                    continue;
+                };
+                let routes = routes.clone().layer(axum::Extension(peer));
+                let request = serve(stream, tls.clone(), routes, leaving.clone());
+                let request = door.abort.clone().run_until_cancelled_owned(async move {
                     let _ended_or_late = time::timeout(HTTP_DEADLINE, request).await;
-                    drop(place);
+                    drop((place, own_place));
                 });
-                tasks.spawn(request);
+                door.tasks.spawn(request);
             }
             Err(error) => {
                 debug!(%error, "could not accept");
@@ -264,11 +367,28 @@ async fn accept(listener: TcpListener, door: Door, leaving: CancellationToken) {
     }
 }
 
-/// Requests of one connection. One may make a WebSocket of it: then that goes on elsewhere.
-async fn serve_http(stream: TcpStream, routes: axum::Router, leaving: CancellationToken) {
+async fn serve(
+    stream: TcpStream,
+    tls: Option<Arc<Tls>>,
+    routes: axum::Router,
+    leaving: CancellationToken,
+) {
     if stream.set_nodelay(true).is_err() {
         return; // gone already
     }
+    let Some(tls) = tls else { return serve_http(stream, routes, leaving).await };
+    match time::timeout(HEAD_DEADLINE, tls.acceptor().accept(stream)).await {
+        Ok(Ok(stream)) => serve_http(stream, routes, leaving).await,
+        Ok(Err(error)) => debug!(%error, "TLS"),
+        Err(_) => debug!("a TLS handshake took too long"),
+    }
+}
+
+/// Requests of one connection. One may make a WebSocket of it: then that goes on elsewhere.
+async fn serve_http<S>(stream: S, routes: axum::Router, leaving: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let request = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
@@ -287,34 +407,50 @@ async fn serve_http(stream: TcpStream, routes: axum::Router, leaving: Cancellati
     }
 }
 
+/// Where it goes that is said to no client.
+struct Voices {
+    commands: mpsc::Sender<Command>,
+    metrics: Arc<Metrics>,
+}
+
 /// Owns the hub: the only one to call it, one input at a time.
 async fn run_node(
     mut node: Node,
     mut inbox: mpsc::Receiver<Event>,
-    commands: mpsc::Sender<Command>,
+    voices: Voices,
+    draining: CancellationToken,
     leaving: CancellationToken,
 ) {
     let mut outboxes = HashMap::new();
+    let mut is_open = true;
     loop {
         let wake = node.poll_timeout();
         tokio::select! {
             // What has come is heard before anybody is called silent.
             biased;
             () = leaving.cancelled() => break,
+            () = draining.cancelled(), if is_open => {
+                is_open = false;
+                node.hub_mut().close_to_new_rooms();
+            }
             Some(event) = inbox.recv() => {
-                node.hub_mut().set_clock(Instant::now(), SystemTime::now());
-                take(&mut node, &mut outboxes, event);
+                let begin = Instant::now();
+                node.hub_mut().set_clock(begin, SystemTime::now());
+                take(&mut node, &mut outboxes, &voices, event);
+                deliver(&mut node, &mut outboxes, &voices);
+                let micros = begin.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
+                voices.metrics.busy_micros.fetch_add(micros, Ordering::Relaxed);
             }
             () = sleep_until(wake) => node.hub_mut().set_clock(Instant::now(), SystemTime::now()),
         }
         node.handle_timeout(Instant::now());
-        deliver(&mut node, &mut outboxes, &commands);
+        deliver(&mut node, &mut outboxes, &voices);
     }
     node.shut_down(Instant::now());
-    deliver(&mut node, &mut outboxes, &commands);
+    deliver(&mut node, &mut outboxes, &voices);
 }
 
-fn take(node: &mut Node, outboxes: &mut HashMap<ConnId, Outbox>, event: Event) {
+fn take(node: &mut Node, outboxes: &mut HashMap<ConnId, Outbox>, voices: &Voices, event: Event) {
     let now = Instant::now();
     match event {
         Event::Connected(conn, outbox) => {
@@ -327,22 +463,29 @@ fn take(node: &mut Node, outboxes: &mut HashMap<ConnId, Outbox>, event: Event) {
             }
             node.handle(now, conn, input);
         }
+        Event::Refused(conn) => {
+            let message = address_limited();
+            voices.metrics.sent(&message);
+            // Of one that does not read, the next message tells.
+            let _ = outboxes.get(&conn).map(|outbox| outbox.push(&message));
+        }
         Event::News(news) => node.handle_news(now, news),
+        // Who asked may have given up.
+        Event::Census(answer) => drop(answer.send(node.hub_mut().census())),
     }
 }
 
-fn deliver(
-    node: &mut Node,
-    outboxes: &mut HashMap<ConnId, Outbox>,
-    commands: &mpsc::Sender<Command>,
-) {
+fn deliver(node: &mut Node, outboxes: &mut HashMap<ConnId, Outbox>, voices: &Voices) {
+    let Voices { commands, metrics } = voices;
     while let Some(output) = node.poll() {
         match output {
             Output::Send(conn, message) => {
+                metrics.sent(&message);
                 if let Some(outbox) = outboxes.get(&conn)
                     && let Err(Overflow) = outbox.push(&message)
                 {
                     info!(conn = conn.0, "does not read: cut off");
+                    Metrics::count(&metrics.cut_off);
                     if let Some(outbox) = outboxes.remove(&conn) {
                         outbox.cut();
                     }

@@ -15,15 +15,21 @@ use futures_util::{
     future::{Either, select},
     stream::{SplitSink, SplitStream},
 };
-use quartet_proto::limits::{MAX_MESSAGE_BYTES, SILENCE_LIMIT};
+use quartet_proto::{
+    ClientMessage,
+    limits::{MAX_MESSAGE_BYTES, SILENCE_LIMIT},
+};
 use tokio::{sync::mpsc, time};
 use tracing::{debug, info};
 use tungstenite::Error as WsError;
 
 use crate::{
     ConnId, Input,
+    hub::address_limited,
+    metrics::Metrics,
     outbox::{Letters, outbox},
     server::{Door, Event},
+    source_limiter::Source,
     token_bucket::{TokenBucket, Verdict},
 };
 
@@ -31,25 +37,43 @@ use crate::{
 /// too. Closing with something unread would reset it, and take those words away.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// Who has opened a socket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) source: Option<Source>,
+    /// Its address has no more sockets than it may.
+    pub(crate) is_welcome: bool,
+}
+
 /// Serves a connection from its first byte to its last.
-pub(crate) async fn serve(socket: WebSocket, door: Door) {
+pub(crate) async fn serve(socket: WebSocket, door: Door, arrival: Arrival) {
     let conn = door.next_conn();
     let (outbox, letters) = outbox();
     let cut = letters.cut();
-    if door.events.send(Event::Connected(conn, outbox)).await.is_err() {
-        return; // the server has stopped
+    if arrival.is_welcome {
+        if door.events.send(Event::Connected(conn, outbox)).await.is_err() {
+            return; // the server has stopped
+        }
+    } else {
+        // The hub never hears of it: what it brings means nothing there.
+        let message = address_limited();
+        door.metrics.sent(&message);
+        let _fits = outbox.push(&message);
+        drop(outbox);
     }
+    Metrics::count(&door.metrics.sockets);
     info!(conn = conn.0, "connected");
-    let events = door.events;
+    let Door { events, metrics, limiter, .. } = &door;
+    let may_join = || limiter.join(Instant::now(), arrival.source);
     let talk = async {
         let (sink, stream) = socket.split();
-        let reader = pin!(read(stream, conn, &events));
+        let reader = pin!(read(stream, conn, events, metrics, may_join));
         let writer = pin!(write(sink, letters));
         match select(reader, writer).await {
             // They are gone, or have said that they go: the hub drops the outbox, and the writer
             // answers their close.
             Either::Left(((), writer)) => {
-                say(&events, conn, Input::Disconnected).await;
+                say(events, conn, Input::Disconnected).await;
                 let _late = time::timeout(LINGER, writer).await;
             }
             Either::Right((Written::All, reader)) => {
@@ -63,24 +87,39 @@ pub(crate) async fn serve(socket: WebSocket, door: Door) {
         () = door.abort.cancelled() => {}
         () = talk => {}
     }
-    say(&events, conn, Input::Disconnected).await;
+    say(events, conn, Input::Disconnected).await;
     info!(conn = conn.0, "disconnected");
 }
 
 /// Reads until the connection ends. After bytes that cannot be read on from, it only waits: the
 /// hub closes the connection, and the writer has something to say first.
-async fn read(mut stream: SplitStream<WebSocket>, conn: ConnId, events: &mpsc::Sender<Event>) {
+async fn read(
+    mut stream: SplitStream<WebSocket>,
+    conn: ConnId,
+    events: &mpsc::Sender<Event>,
+    metrics: &Metrics,
+    may_join: impl Fn() -> bool,
+) {
     let mut bucket = TokenBucket::new(Instant::now());
     while let Some(frame) = stream.next().await {
         let input = match frame {
             Ok(Message::Close(_)) => return,
             // The library answers a ping by itself.
             Ok(Message::Ping(_) | Message::Pong(_)) => continue,
-            Ok(frame) => match bucket.take(Instant::now()) {
-                Verdict::Taken => parse(&frame),
-                Verdict::DroppedFirst => Input::RateLimited,
-                Verdict::Dropped => continue,
-            },
+            Ok(frame) => {
+                Metrics::count(&metrics.messages_in);
+                match bucket.take(Instant::now()) {
+                    Verdict::Taken => match parse(&frame) {
+                        Input::Message(ClientMessage::Join { .. }) if !may_join() => {
+                            let _ = events.send(Event::Refused(conn)).await;
+                            continue;
+                        }
+                        input => input,
+                    },
+                    Verdict::DroppedFirst => Input::RateLimited,
+                    Verdict::Dropped => continue,
+                }
+            }
             Err(error) => {
                 let Some(input) = last_input(error) else { return };
                 say(events, conn, input).await;

@@ -12,5 +12,7 @@ mod client;
 mod hostile;
 #[path = "sockets/pages.rs"]
 mod pages;
+#[path = "sockets/production.rs"]
+mod production;
 #[path = "sockets/alone.rs"]
 mod site;

@@ -192,6 +192,7 @@ export const en = {
   'failure.replaced': 'You joined this call from somewhere else, so it ended here.',
   'failure.server_full': 'The server has no room for another call now. Try again later.',
   'failure.unavailable': 'The server cannot open calls just now. Try again in a moment.',
+  'failure.address_limited': 'Too much comes from your network at once. Try again in a minute.',
   'failure.shutting_down': 'The server is restarting. Try again in a moment.',
   'failure.invalid_link': 'This is not a complete link to a call. Copy it again, to its very end.',
   'failure.server_unreachable':

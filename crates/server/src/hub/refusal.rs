@@ -54,6 +54,9 @@ impl From<ErrorCode> for Refusal {
             ErrorCode::Replaced => "You are in this call from another connection now.",
             ErrorCode::ServerFull => "The server is full. Try again in a while.",
             ErrorCode::Unavailable => "Calls cannot be joined for a moment. Try again soon.",
+            ErrorCode::AddressLimited => {
+                "Too much comes from your network at once. Try again in a minute."
+            }
             ErrorCode::ShuttingDown => "The server is going down. Try again in a while.",
         };
         Self::because(code, text)

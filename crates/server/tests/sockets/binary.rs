@@ -65,3 +65,58 @@ async fn a_signal_ends_it_with_a_goodbye() {
         assert_eq!(status.code(), Some(0));
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_log_has_no_names_rooms_addresses_or_secrets() {
+    use std::io::Read as _;
+
+    use crate::client::{Client, key, room};
+
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "relaysecret\n").unwrap();
+    let mut child = Command::new(PROGRAM)
+        .args(["--listen", "127.0.0.1:0", "--turn-url", "turn:turn.example.org"])
+        .args(["--ice-server", "turn:someuser:someword@turn.example.org"])
+        .args(["--trusted-proxy", "127.0.0.1", "--max-connections-per-address", "3"])
+        .arg("--turn-secret-file")
+        .arg(&secret)
+        .env("RUST_LOG", "quartet_server=trace")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let listening: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let address = listening["url"].as_str().unwrap().strip_prefix("http://").unwrap();
+    let address = address.parse().unwrap();
+    let mut client = Client::forwarded(address, "203.0.113.77").await;
+    client.greet().await;
+    client.join(room(1), key(1)).await;
+    for text in ["{", r#"{"type":"candidate","candidate":"secretword"}"#, r#"{"secretword":1}"#] {
+        client.send_text(text).await;
+        client.try_next().await.unwrap();
+    }
+    client.send_frame(tungstenite::Message::binary(b"secretword".to_vec())).await;
+    client.try_next().await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(Client::forwarded(address, "203.0.113.77").await);
+    }
+    client.expect_alive().await;
+    let killed = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(killed.success());
+    drop((client, held));
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    child.wait().unwrap();
+    assert!(log.contains("connected"), "{log}");
+    let id = key(1).peer_id().to_string();
+    let rooms = [String::from(room(1)), String::from(key(1)), id, "Guest".to_owned()];
+    let others = ["203.0.113", "relaysecret", "someuser", "someword", "secretword", "turn.example"];
+    for word in rooms.iter().map(String::as_str).chain(others) {
+        assert!(!log.contains(word), "{word} in {log}");
+    }
+}

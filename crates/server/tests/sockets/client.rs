@@ -13,7 +13,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_tungstenite::{WebSocketStream, client_async};
-use tungstenite::Message;
+use tungstenite::{Message, client::IntoClientRequest as _};
 
 /// How long something may take that should take no time, on a machine that is busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -44,8 +44,22 @@ impl Client {
     }
 
     async fn over(stream: TcpStream) -> Self {
+        Self::over_with(stream, &[]).await
+    }
+
+    /// Connected as a proxy would, in the name of somebody else.
+    pub(crate) async fn forwarded(address: SocketAddr, client: &str) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        Self::over_with(stream, &[("x-forwarded-for", client)]).await
+    }
+
+    async fn over_with(stream: TcpStream, headers: &[(&'static str, &str)]) -> Self {
         let url = format!("ws://{}/ws", stream.peer_addr().unwrap());
-        let (socket, _) = client_async(url, stream).await.unwrap();
+        let mut request = url.into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let (socket, _) = client_async(request, stream).await.unwrap();
         Self { socket }
     }
 
