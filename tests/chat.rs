@@ -5,7 +5,9 @@
 use std::{process::Command, time::Duration};
 
 use anyhow::Context as _;
-use quartet_harness::{AppWindow, AppWindowOptions, Display, Participant, Programs, Server, key};
+use quartet_harness::{
+    AppWindow, AppWindowOptions, Display, Participant, Programs, SignallingServer, key,
+};
 use serde_json::{Value, json};
 
 /// For what takes some 100 ms on a free machine; the tests share theirs with builds.
