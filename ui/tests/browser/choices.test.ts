@@ -175,11 +175,12 @@ describe('devices', () => {
   const device = (kind: string, deviceId: string, label: string) =>
     ({ kind, deviceId, label, groupId: '' }) as MediaDeviceInfo;
 
-  it('are listed with the choice of the system and without its aliases', () => {
+  it('are listed once, with the choice of the system and without its aliases', () => {
     const found = [
       device('audioinput', 'default', 'Default - USB'),
       device('audioinput', 'abc', 'USB'),
       device('videoinput', '', ''),
+      device('audiooutput', 'def', 'HDMI'),
       device('audiooutput', 'def', 'HDMI'),
     ];
     const ids = (kind: 'camera' | 'microphone' | 'speaker') =>

@@ -26,11 +26,14 @@ export function choices(
   chosen: DeviceView | null,
 ): DeviceView[] {
   const prefix = DEFAULT[kind];
-  const named = found.filter(
-    ({ kind: is, deviceId, label }) =>
-      // Before the person has allowed the page anything, devices have neither ids nor names.
-      is === INPUT[kind] && deviceId && label && !ALIASES.includes(deviceId),
-  );
+  const known = new Set<string>(ALIASES);
+  const named = found.filter(({ kind: is, deviceId, label }) => {
+    // Before the person has allowed the page anything, devices have neither ids nor names.
+    if (is !== INPUT[kind] || !deviceId || !label || known.has(deviceId)) return false;
+    // Firefox may list one twice.
+    known.add(deviceId);
+    return true;
+  });
   const listed = named
     .slice(0, MAX_DEVICES)
     .map(({ deviceId, label }) => ({ id: `${prefix}:${deviceId}`, label }));
