@@ -2,24 +2,18 @@
 //!
 //! One driver an app, each with settings of its own, so that several apps can be on one display.
 
-use std::{
-    fs,
-    net::TcpListener,
-    path::Path,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{fs, path::Path, process::Command};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use ureq::Agent;
 
-use crate::{Child, Programs, wait_until};
+use crate::{
+    Child, Programs, test_id, wait_until,
+    webdriver::{COMMAND_DEADLINE, WebDriver},
+};
 
-/// The longest that a command to a window may take on a busy machine.
-const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
 /// The bundle identifier, which names the folder of the settings.
 const IDENTIFIER: &str = "app.quartet.desktop";
 
@@ -39,9 +33,7 @@ pub struct AppWindowOptions {
 /// A running app.
 #[derive(Debug)]
 pub struct AppWindow {
-    agent: Agent,
-    session: String,
-    driver: Child,
+    driver: WebDriver,
     home: TempDir,
 }
 
@@ -57,8 +49,8 @@ impl AppWindow {
 
     /// Closes the window and starts the app again, with what it has kept.
     pub fn reopen(self, programs: &Programs, options: &AppWindowOptions) -> anyhow::Result<Self> {
-        let Self { agent, session, driver, home } = self;
-        agent.delete(&session).call()?;
+        let Self { driver, home } = self;
+        driver.end_session()?;
         drop(driver);
         Self::start(programs, options, home)
     }
@@ -68,10 +60,8 @@ impl AppWindow {
         options: &AppWindowOptions,
         home: TempDir,
     ) -> anyhow::Result<Self> {
-        let port = free_port()?;
         let mut command = Command::new("WebKitWebDriver");
         command
-            .arg(format!("--port={port}"))
             .arg("--host=127.0.0.1")
             .env("TAURI_WEBVIEW_AUTOMATION", "true")
             .env("QUARTET_MANY_INSTANCES", "1")
@@ -81,39 +71,24 @@ impl AppWindow {
             .env("XDG_CACHE_HOME", home.path().join("cache"))
             .env("GDK_BACKEND", "x11")
             // The accessibility bus is not there in a container, and asking for it takes seconds.
-            .env("NO_AT_BRIDGE", "1")
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit());
+            .env("NO_AT_BRIDGE", "1");
         if !options.display.is_empty() {
             command.env("DISPLAY", &options.display);
         }
         command.envs(options.variables.iter().map(|(name, value)| (name, value)));
-        let driver = Child::start("WebKitWebDriver", &mut command)?;
-
-        let agent: Agent = Agent::config_builder()
-            .timeout_global(Some(COMMAND_DEADLINE))
-            .http_status_as_error(false)
-            .build()
-            .into();
-        let base = format!("http://127.0.0.1:{port}");
-        wait_until("the driver", Duration::from_secs(20), || {
-            Ok(agent.get(format!("{base}/status")).call().is_ok().then_some(()))
-        })?;
-        let app = programs.path("quartet")?;
-        let capabilities = json!({ "capabilities": { "alwaysMatch": {
-            "webkitgtk:browserOptions": { "binary": app, "args": options.arguments },
-        }}});
-        let answer = send(&agent, &format!("{base}/session"), &capabilities)?;
-        let id = answer["sessionId"].as_str().context("the driver gave no session")?;
-        let session = format!("{base}/session/{id}");
-        let window = Self { agent, session, driver, home };
+        let capabilities = json!({ "webkitgtk:browserOptions": {
+            "binary": programs.path("quartet")?,
+            "args": options.arguments,
+        }});
+        let (driver, _) = WebDriver::start(command, &capabilities)?;
+        let window = Self { driver, home };
         window.wait_for("home", "document.querySelector('[data-testid]') !== null")?;
         Ok(window)
     }
 
     /// Runs a function body in the page and gives what it returns.
     pub fn eval(&self, body: &str) -> anyhow::Result<Value> {
-        self.command("execute/sync", &json!({ "script": body, "args": [] }))
+        self.driver.command("execute/sync", &json!({ "script": body, "args": [] }))
     }
 
     /// Waits until an expression is true in the page.
@@ -126,15 +101,15 @@ impl AppWindow {
     /// Waits for an element with this `data-testid` and clicks it as a mouse would.
     pub fn click(&self, test_id: &str) -> anyhow::Result<()> {
         let element = self.element(test_id)?;
-        self.command(&format!("element/{element}/click"), &json!({}))?;
+        self.driver.command(&format!("element/{element}/click"), &json!({}))?;
         Ok(())
     }
 
     /// Replaces what is in a field.
     pub fn fill(&self, test_id: &str, text: &str) -> anyhow::Result<()> {
         let element = self.element(test_id)?;
-        self.command(&format!("element/{element}/clear"), &json!({}))?;
-        self.command(&format!("element/{element}/value"), &json!({ "text": text }))?;
+        self.driver.command(&format!("element/{element}/clear"), &json!({}))?;
+        self.driver.command(&format!("element/{element}/value"), &json!({ "text": text }))?;
         Ok(())
     }
 
@@ -142,7 +117,7 @@ impl AppWindow {
     pub fn press(&self, key: &str) -> anyhow::Result<()> {
         let keys = json!([{ "type": "keyDown", "value": key }, { "type": "keyUp", "value": key }]);
         let actions = json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": keys }] });
-        self.command("actions", &actions)?;
+        self.driver.command("actions", &actions)?;
         Ok(())
     }
 
@@ -154,14 +129,14 @@ impl AppWindow {
 
     /// The text, or the value, of an element with this `data-testid`.
     pub fn text(&self, test_id: &str) -> anyhow::Result<String> {
-        self.wait_for(test_id, &present(test_id))?;
-        let body = format!("const e = {}; return e.value || e.textContent;", query(test_id));
-        Ok(self.eval(&body)?.as_str().unwrap_or_default().trim().to_owned())
+        self.wait_for(test_id, &test_id::present(test_id))?;
+        let text = self.eval(&test_id::text(test_id))?;
+        Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
     /// Sets the window's size, in pixels.
     pub fn resize(&self, width: u32, height: u32) -> anyhow::Result<()> {
-        self.command("window/rect", &json!({ "width": width, "height": height }))?;
+        self.driver.command("window/rect", &json!({ "width": width, "height": height }))?;
         Ok(())
     }
 
@@ -173,9 +148,8 @@ impl AppWindow {
             const draw = setInterval(() => { style.opacity = style.opacity ? '' : '0.999'; }, 50);
             setTimeout(() => { clearInterval(draw); style.opacity = ''; }, 5000);",
         )?;
-        let answer = self.agent.get(format!("{}/screenshot", self.session)).call()?;
-        let value: Value = answer.into_body().read_json()?;
-        let png = STANDARD.decode(value["value"].as_str().context("no picture")?)?;
+        let picture = self.driver.get("screenshot")?;
+        let png = STANDARD.decode(picture.as_str().context("no picture")?)?;
         fs::write(file, png).with_context(|| format!("{}", file.display()))
     }
 
@@ -187,56 +161,24 @@ impl AppWindow {
 
     /// The driver, whose end is the app's end too.
     pub fn driver(&mut self) -> &mut Child {
-        &mut self.driver
+        self.driver.process()
     }
 
     /// Closes the window, as a person would.
     pub fn close(self) -> anyhow::Result<()> {
-        self.agent.delete(&self.session).call()?;
-        Ok(())
+        self.driver.end_session()
     }
 
     fn element(&self, test_id: &str) -> anyhow::Result<String> {
-        self.wait_for(test_id, &present(test_id))?;
-        let selector = json!({ "using": "css selector", "value": selector(test_id) });
-        let found = self.command("element", &selector)?;
+        self.wait_for(test_id, &test_id::present(test_id))?;
+        let selector = json!({ "using": "css selector", "value": test_id::selector(test_id) });
+        let found = self.driver.command("element", &selector)?;
         let id = found.as_object().and_then(|object| object.values().next());
         id.and_then(Value::as_str).map(str::to_owned).context("the driver named no element")
-    }
-
-    fn command(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        send(&self.agent, &format!("{}/{path}", self.session), body)
-            .with_context(|| path.to_owned())
     }
 
     fn page_text(&self) -> String {
         let text = self.eval("return document.body.innerText;").unwrap_or_default();
         format!("the page says: {}", text.as_str().unwrap_or("nothing"))
     }
-}
-
-fn send(agent: &Agent, url: &str, body: &Value) -> anyhow::Result<Value> {
-    let mut answer: Value = agent.post(url).send_json(body)?.into_body().read_json()?;
-    let value = answer["value"].take();
-    match value["error"].as_str() {
-        Some(error) => bail!("{error}: {}", value["message"]),
-        None => Ok(value),
-    }
-}
-
-fn selector(test_id: &str) -> String {
-    format!("[data-testid=\"{test_id}\"]")
-}
-
-fn query(test_id: &str) -> String {
-    format!("document.querySelector({})", json!(selector(test_id)))
-}
-
-fn present(test_id: &str) -> String {
-    let element = query(test_id);
-    format!("{element} && !{element}.disabled")
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

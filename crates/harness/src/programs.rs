@@ -21,6 +21,15 @@ impl Programs {
         folder.map(Self).ok_or_else(|| anyhow::anyhow!("{program} is in no folder"))
     }
 
+    /// A program that `cargo xtask setup` installed beside the build, by its path in
+    /// `target/tools`.
+    pub fn tool(&self, path: &str) -> anyhow::Result<PathBuf> {
+        let target = self.0.parent().unwrap_or(&self.0);
+        let path = target.join("tools").join(path);
+        ensure!(path.is_file(), "{} is missing: run `cargo xtask setup`", path.display());
+        Ok(path)
+    }
+
     /// The path of one of them, which must have been built.
     pub fn path(&self, name: &str) -> anyhow::Result<PathBuf> {
         let path = self.0.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));

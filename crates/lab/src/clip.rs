@@ -7,16 +7,12 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use hound::{SampleFormat, WavSpec, WavWriter};
+pub use quartet_harness::tone::file as tone;
 use quartet_media::{TestPattern, Y4mWriter};
 
 /// Pictures of a clip before it begins again: much longer than any latency, so that a number says
 /// which picture it was. 104 MB at 640×360.
 pub const CLIP_PICTURES: u32 = 300;
-/// A browser begins a sound file again with a gap: longer than most runs.
-const TONE_SECONDS: u32 = 120;
-const TONE_RATE: u32 = 48_000;
-const TONE_PEAK: f64 = 0.25;
 
 /// Writes a clip of [`TestPattern`] into `folder`, unless it is there already. Its pictures are
 /// numbered from 0.
@@ -34,31 +30,6 @@ pub fn pictures(folder: &Path, width: u16, height: u16, fps: u32) -> io::Result<
         file.write(&pattern.draw(number.into(), at))?;
     }
     file.finish()?;
-    fs::rename(unfinished, &path)?;
-    Ok(path)
-}
-
-/// Writes a tone of `hz` Hz into `folder`, unless it is there already.
-pub fn tone(folder: &Path, hz: u32) -> io::Result<PathBuf> {
-    let path = folder.join(format!("tone-{hz}.wav"));
-    if path.is_file() {
-        return Ok(path);
-    }
-    fs::create_dir_all(folder)?;
-    let unfinished = path.with_extension("unfinished");
-    let spec = WavSpec {
-        channels: 1,
-        sample_rate: TONE_RATE,
-        bits_per_sample: 16,
-        sample_format: SampleFormat::Int,
-    };
-    let mut file = WavWriter::create(&unfinished, spec).map_err(io::Error::other)?;
-    for index in 0..TONE_SECONDS * TONE_RATE {
-        let turns = f64::from(index) / f64::from(TONE_RATE) * f64::from(hz);
-        let sample = TONE_PEAK * (std::f64::consts::TAU * turns.fract()).sin();
-        file.write_sample((sample * f64::from(i16::MAX)) as i16).map_err(io::Error::other)?;
-    }
-    file.finalize().map_err(io::Error::other)?;
     fs::rename(unfinished, &path)?;
     Ok(path)
 }

@@ -7,35 +7,17 @@ use std::{
     time::Duration,
 };
 
-use quartet_harness::Child;
+pub use quartet_harness::CHROMIUM as PROGRAM;
+use quartet_harness::{CHROMIUM_FLAGS, Child};
 use tempfile::TempDir;
 
 use crate::process_tree;
 
-/// Debian's package `chromium`.
-pub const PROGRAM: &str = "/usr/bin/chromium";
 /// After being asked to end, before being killed.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// For any user, root included, without a screen, without a network of its own, and with nothing
-/// slowed down because nobody looks.
-const FLAGS: &[&str] = &[
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-background-timer-throttling",
-    "--disable-renderer-backgrounding",
-    "--disable-backgrounding-occluded-windows",
-    "--autoplay-policy=no-user-gesture-required",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-    // Who may use the camera tells its addresses; without this a page on a file would not.
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
-];
+/// Who may use the camera tells its addresses; without this a page on a file would not.
+const TELLS_ADDRESSES: &str = "--disable-features=WebRtcHideLocalIpsWithMdns";
+
 /// Whether it is installed.
 #[must_use]
 pub fn is_there() -> bool {
@@ -63,7 +45,8 @@ impl Browser {
         let log = fs::File::create(profile.path().join("stderr"))?;
         let mut command = command(Path::new(PROGRAM));
         command
-            .args(FLAGS)
+            .args(CHROMIUM_FLAGS)
+            .arg(TELLS_ADDRESSES)
             .arg(format!("--user-data-dir={}", profile.path().join("data").display()))
             .arg(format!("--use-file-for-fake-video-capture={}", clip.display()))
             .arg(format!("--use-file-for-fake-audio-capture={}", tone.display()))
