@@ -1,11 +1,11 @@
 //! Installs what building and testing need: the system's packages, and a Node.js new enough for the
 //! page's tools. Nothing else is touched, and nothing is done twice.
 
-use std::{env, path::PathBuf, process::Command};
+use std::{env, fs, path::PathBuf, process::Command};
 
 use anyhow::bail;
 
-use crate::shell::{command, output, run, step, target};
+use crate::shell::{command, output, root, run, step, target};
 
 /// Debian's and Ubuntu's packages for building and running.
 const APT_BUILD: &[&str] = &[
@@ -20,8 +20,9 @@ const APT_BUILD: &[&str] = &[
     "xdg-utils",
     "desktop-file-utils",
 ];
-/// And for the tests: a screen, a driver of windows, a sound server, a TURN server, a proxy, Redis for
-/// several servers, a browser as another participant, network namespaces, all without hardware.
+/// And for the tests: a screen, a driver of windows, a sound server, a TURN server, a proxy, Redis
+/// for several servers, browsers as other participants, network namespaces, all without hardware;
+/// Python for the example of a client.
 const APT_TEST: &[&str] = &[
     "xvfb",
     "webkit2gtk-driver",
@@ -31,6 +32,9 @@ const APT_TEST: &[&str] = &[
     "coturn",
     "nginx-light",
     "chromium",
+    "chromium-driver",
+    "firefox-esr",
+    "python3-venv",
     "iproute2",
     "redis-server",
     "fonts-noto-core",
@@ -58,7 +62,7 @@ impl Tools {
     /// npm in the page's folder, with the right Node.js.
     pub(crate) fn npm(&self, arguments: &[&str]) -> Command {
         let mut npm = command(if cfg!(windows) { "npm.cmd" } else { "npm" }, arguments);
-        npm.current_dir(crate::shell::root().join("ui"));
+        npm.current_dir(root().join("ui"));
         self.with_node(npm)
     }
 
@@ -85,7 +89,7 @@ impl Tools {
         if !modules.join(package).is_dir() {
             let package = format!("{package}@{version}");
             step(&format!("Installing {package} beside the build"), || {
-                std::fs::create_dir_all(&folder)?;
+                fs::create_dir_all(&folder)?;
                 let mut npm = self.npm(&["install", "--no-save", "--no-audit", "--no-fund"]);
                 run(npm.arg("--prefix").arg(&folder).arg(&package))
             })?;
@@ -114,7 +118,28 @@ pub(crate) fn to_build() -> anyhow::Result<Tools> {
 pub(crate) fn to_test() -> anyhow::Result<Tools> {
     let all: Vec<&str> = APT_BUILD.iter().chain(APT_TEST).copied().collect();
     system_packages(&all)?;
+    example_client()?;
     node()
+}
+
+/// The libraries of the example client, in a Python environment of their own beside the build, anew
+/// when their list has changed.
+fn example_client() -> anyhow::Result<()> {
+    let environment = target().join("tools/example-client");
+    let list = root().join("docs/examples/requirements.txt");
+    let stamp = environment.join("installed.txt");
+    let wanted = fs::read(&list)?;
+    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    step("Installing what the example client needs beside the build", || {
+        let mut python = command("python3", &["-m", "venv", "--clear"]);
+        run(python.arg(&environment))?;
+        let bin = environment.join(if cfg!(windows) { "Scripts/python" } else { "bin/python" });
+        let mut pip = command(&bin.to_string_lossy(), &["-m", "pip", "install", "--quiet"]);
+        run(pip.args(["--disable-pip-version-check", "--requirement"]).arg(&list))?;
+        Ok(fs::write(&stamp, &wanted)?)
+    })
 }
 
 /// `cargo xtask setup`.
@@ -180,7 +205,7 @@ fn node() -> anyhow::Result<Tools> {
             return Ok(Tools { node_folder: None });
         }
         step(&format!("Installing Node.js {NODE_VERSION} beside the build"), || {
-            std::fs::create_dir_all(&folder)?;
+            fs::create_dir_all(&folder)?;
             let place = folder.to_string_lossy().into_owned();
             let package = format!("{NODE_PACKAGE}@{NODE_VERSION}");
             run(&mut command("npm", &["install", "--no-save", "--prefix", &place, &package]))

@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""A member of a Quartet call in Python: an example of docs/protocol.md.
+
+    python3 -m venv venv && venv/bin/pip install -r requirements.txt
+    venv/bin/python client.py http://HOST:PORT/j#SECRET --name Py
+
+It sends a moving picture and a tone, and once a second prints what it gets from everybody, as a line
+of JSON. It comes without retries, devices and a screen: those are yours to add.
+"""
+
+import argparse
+import asyncio
+import base64
+import fractions
+import hashlib
+import json
+import math
+import secrets
+from urllib.parse import urlsplit
+
+import av
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
+from aiortc.sdp import candidate_from_sdp
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from websockets.asyncio.client import connect
+
+PROTOCOL_VERSION = 1
+PING_SECONDS = 2
+RATE = 48_000
+
+
+def base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class MovingPicture(VideoStreamTrack):
+    """A grey slope that wanders over the picture."""
+
+    async def recv(self):
+        pts, time_base = await self.next_timestamp()
+        row = bytes((x + pts // 1000) % 256 for x in range(320))
+        frame = av.VideoFrame(320, 180, "yuv420p")
+        for plane, content in zip(frame.planes, (row, bytes([128] * 160), bytes([128] * 160))):
+            padded = content.ljust(plane.line_size, b"\0")
+            plane.update(padded * plane.height)
+        frame.pts, frame.time_base = pts, time_base
+        return frame
+
+
+class Tone(MediaStreamTrack):
+    """A sine, 20 ms at a time."""
+
+    kind = "audio"
+
+    def __init__(self, hz: int):
+        super().__init__()
+        self.hz, self.samples, self.start = hz, 0, None
+
+    async def recv(self):
+        loop = asyncio.get_running_loop()
+        self.start = self.start or loop.time()
+        await asyncio.sleep(self.start + self.samples / RATE - loop.time())
+        places = range(self.samples, self.samples + RATE // 50)
+        wave = (int(8000 * math.sin(math.tau * self.hz * place / RATE)) for place in places)
+        frame = av.AudioFrame("s16", "mono", len(places))
+        frame.planes[0].update(b"".join(s.to_bytes(2, "little", signed=True) for s in wave))
+        frame.pts, frame.sample_rate = self.samples, RATE
+        frame.time_base = fractions.Fraction(1, RATE)
+        self.samples += len(places)
+        return frame
+
+
+class Seen:
+    """What comes from one person."""
+
+    def __init__(self):
+        self.size, self.pictures, self.changes, self.hz = None, 0, 0, 0
+        self.last = None
+
+    async def watch(self, track):
+        """Counts pictures, and those that differ from the one before."""
+        while True:
+            frame = await track.recv()
+            content = bytes(frame.planes[0])
+            self.pictures += 1
+            self.changes += content != self.last
+            self.last, self.size = content, [frame.width, frame.height]
+
+    async def listen(self, track):
+        """Finds the frequency of a tone: how often it goes up through zero in a second."""
+        samples = []
+        while True:
+            frame = await track.recv()
+            channels = len(frame.layout.channels)
+            samples += memoryview(bytes(frame.planes[0])).cast("h")[: frame.samples * channels : channels]
+            if len(samples) >= frame.sample_rate:
+                ups = sum(a < 0 <= b for a, b in zip(samples, samples[1:]))
+                self.hz = round(ups * frame.sample_rate / len(samples))
+                samples = []
+
+
+class Peer:
+    """The connection to one other person."""
+
+    def __init__(self, epoch: int, tone: int):
+        self.epoch, self.seen, self.tasks = epoch, Seen(), []
+        self.connection = RTCPeerConnection()
+        # Sections in this order: audio, video, data.
+        self.connection.addTrack(Tone(tone))
+        self.connection.addTrack(MovingPicture())
+        channel = self.connection.createDataChannel("quartet", negotiated=True, id=0)
+        channel.on("open", lambda: channel.send(json.dumps({"type": "view", "height": 180})))
+        self.connection.on("track", self.receive)
+
+    def receive(self, track):
+        work = self.seen.watch(track) if track.kind == "video" else self.seen.listen(track)
+        self.tasks.append(asyncio.ensure_future(work))
+
+    async def close(self):
+        for task in self.tasks:
+            task.cancel()
+        await self.connection.close()
+
+
+class Call:
+    """A visit to a room."""
+
+    def __init__(self, socket, link, name: str, tone: int):
+        self.socket, self.name, self.tone, self.peers = socket, name, tone, {}
+        secret = base64.urlsafe_b64decode(link.fragment + "==")
+        self.room = HKDF(SHA256(), 16, salt=None, info=b"quartet room 1").derive(secret)
+        self.key = secrets.token_bytes(16)
+        self.id = hashlib.sha256(self.key).digest()[:8].hex()
+
+    async def send(self, type: str, **fields):
+        await self.socket.send(json.dumps({"type": type, **fields}))
+
+    async def run(self):
+        await self.send("hello", version=PROTOCOL_VERSION, client="quartet-example/1")
+        media = {"muted": False, "camera_off": False}
+        room, key = base64url(self.room), base64url(self.key)
+        await self.send("join", room=room, key=key, name=self.name, media=media)
+        async for text in self.socket:
+            message = json.loads(text)
+            handle = getattr(self, "on_" + message["type"], None)
+            if handle:
+                await handle(message)
+
+    async def on_welcome(self, message):
+        print(json.dumps({"event": "joined", "you": self.id}), flush=True)
+        for peer in message["peers"]:
+            await self.on_peer_joined({"peer": peer})
+
+    async def on_peer_joined(self, message):
+        # The lower id of a pair offers, the other one waits for it.
+        if self.id < message["peer"]["id"]:
+            await self.offer(message["peer"]["id"], epoch=1)
+
+    async def on_negotiate(self, message):
+        # aiortc's connections do not survive an ICE restart: always a new one.
+        old = self.peers.get(message["from"])
+        epoch = max(message["epoch"], old.epoch if old else 0) + 1
+        await self.offer(message["from"], epoch)
+
+    async def offer(self, to: str, epoch: int):
+        peer = await self.renew(to, epoch)
+        await peer.connection.setLocalDescription(await peer.connection.createOffer())
+        await self.describe(to, peer)
+
+    async def on_description(self, message):
+        sender, kind, epoch = message["from"], message["kind"], message["epoch"]
+        peer = self.peers.get(sender)
+        if kind == "offer" and (peer is None or epoch > peer.epoch):
+            peer = await self.renew(sender, epoch)
+        if peer is None or epoch < peer.epoch:
+            return  # late
+        await peer.connection.setRemoteDescription(RTCSessionDescription(message["sdp"], kind))
+        if kind == "offer":
+            await peer.connection.setLocalDescription(await peer.connection.createAnswer())
+            await self.describe(sender, peer)
+
+    async def describe(self, to: str, peer: Peer):
+        # aiortc gathers first: the candidates are in the description.
+        local = peer.connection.localDescription
+        await self.send("description", to=to, epoch=peer.epoch, kind=local.type, sdp=local.sdp)
+
+    async def on_candidate(self, message):
+        peer, told = self.peers.get(message["from"]), message["candidate"]
+        if peer and peer.epoch == message["epoch"] and told["candidate"]:
+            candidate = candidate_from_sdp(told["candidate"].removeprefix("candidate:"))
+            candidate.sdpMid = told.get("sdpMid")
+            candidate.sdpMLineIndex = told.get("sdpMLineIndex")
+            await peer.connection.addIceCandidate(candidate)
+
+    async def on_peer_left(self, message):
+        peer = self.peers.pop(message["peer"], None)
+        if peer:
+            await peer.close()
+
+    async def on_error(self, message):
+        print(json.dumps({"event": "error", "code": message["code"]}), flush=True)
+
+    async def renew(self, to: str, epoch: int) -> Peer:
+        if to in self.peers:
+            await self.peers[to].close()
+        self.peers[to] = Peer(epoch, self.tone)
+        return self.peers[to]
+
+    async def keep_alive(self):
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            await self.send("ping", nonce=0)
+
+    async def report(self):
+        while True:
+            await asyncio.sleep(1)
+            for who, peer in self.peers.items():
+                seen = peer.seen
+                line = {"event": "seen", "from": who, "pictures": seen.pictures}
+                line |= {"changes": seen.changes, "size": seen.size, "hz": seen.hz}
+                print(json.dumps(line), flush=True)
+
+
+async def main():
+    parser = argparse.ArgumentParser(description="A member of a Quartet call.")
+    parser.add_argument("link")
+    parser.add_argument("--name", default="Python")
+    parser.add_argument("--tone", type=int, default=600, help="frequency of the own tone in Hz")
+    parser.add_argument("--for", dest="seconds", type=float, help="leaves after so many seconds")
+    arguments = parser.parse_args()
+    link = urlsplit(arguments.link)
+    scheme = "wss" if link.scheme == "https" else "ws"
+    async with connect(f"{scheme}://{link.netloc}/ws") as socket:
+        call = Call(socket, link, arguments.name, arguments.tone)
+        tasks = [asyncio.ensure_future(it) for it in (call.run(), call.keep_alive(), call.report())]
+        ended, _ = await asyncio.wait(
+            tasks, timeout=arguments.seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in tasks:
+            task.cancel()
+        for peer in call.peers.values():
+            await peer.close()
+        for task in ended:
+            task.result()  # says what went wrong
+        await call.send("leave")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
