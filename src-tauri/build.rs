@@ -20,6 +20,7 @@ const COMMANDS: &[&str] = &[
     "tile_shown",
     "refresh_tile",
     "view_tile",
+    "confirm_code",
 ];
 
 /// So that the Rust tests need no npm; `cargo xtask` always builds the real page first.

@@ -13,8 +13,10 @@ import asyncio
 import base64
 import fractions
 import hashlib
+import hmac
 import json
 import math
+import re
 import secrets
 from urllib.parse import urlsplit
 
@@ -25,13 +27,40 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from websockets.asyncio.client import connect
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 PING_SECONDS = 2
 RATE = 48_000
 
 
 def base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def from_base64url(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def certificate(sdp: str) -> bytes:
+    """The one that a description names: every line with the word says the same."""
+    lines = {line for line in re.split("[\r\n]", sdp) if "fingerprint" in line.lower()}
+    digits = "(?:[0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}"
+    named = [re.fullmatch(f"a=fingerprint:sha-256 ({digits})", line) for line in lines]
+    found = {bytes.fromhex(it[1].replace(":", "")) for it in named if it}
+    if not all(named) or len(found) != 1:
+        raise ValueError("the description does not name one certificate")
+    return found.pop()
+
+
+OFFER, ANSWER, CONFIRM = 1, 2, 3
+ABSENT = bytes(32)
+
+
+def prove(auth, about, epoch, sender, to, own, other, word, reply_to, sdp) -> bytes:
+    """The `mac` of what is said here: see «Trust»."""
+    statement = b"quartet proof 1" + bytes([about]) + epoch.to_bytes(4, "big")
+    statement += bytes.fromhex(sender) + bytes.fromhex(to) + own + other + word + reply_to
+    statement += ABSENT if sdp is None else hashlib.sha256(sdp.encode()).digest()
+    return hmac.digest(auth, statement, "sha256")
 
 
 class MovingPicture(VideoStreamTrack):
@@ -105,6 +134,10 @@ class Peer:
 
     def __init__(self, epoch: int, tone: int):
         self.epoch, self.seen, self.tasks = epoch, Seen(), []
+        # aiortc makes a certificate for each connection, so a new nonce goes with it, and people
+        # would have to compare codes again after a reconnect.
+        self.nonce = secrets.token_bytes(32)
+        self.own = self.other = self.offer = self.shown = ABSENT
         self.connection = RTCPeerConnection()
         # Sections in this order: audio, video, data.
         self.connection.addTrack(Tone(tone))
@@ -130,6 +163,7 @@ class Call:
         self.socket, self.name, self.tone, self.peers = socket, name, tone, {}
         secret = base64.urlsafe_b64decode(link.fragment + "==")
         self.room = HKDF(SHA256(), 16, salt=None, info=b"quartet room 1").derive(secret)
+        self.auth = HKDF(SHA256(), 32, salt=None, info=b"quartet auth 1").derive(secret)
         self.key = secrets.token_bytes(16)
         self.id = hashlib.sha256(self.key).digest()[:8].hex()
 
@@ -171,11 +205,20 @@ class Call:
     async def on_description(self, message):
         sender, kind, epoch = message["from"], message["kind"], message["epoch"]
         peer = self.peers.get(sender)
+        if not self.is_proven(peer, message):
+            print(json.dumps({"event": "untrusted", "from": sender}), flush=True)
+            return
         if kind == "offer" and (peer is None or epoch > peer.epoch):
             peer = await self.renew(sender, epoch)
         if peer is None or epoch < peer.epoch:
             return  # late
+        proof = {name: from_base64url(value) for name, value in message["proof"].items()}
+        peer.other, peer.shown = certificate(message["sdp"]), proof["word"]
+        if kind == "offer":
+            peer.offer = proof["mac"]
         await peer.connection.setRemoteDescription(RTCSessionDescription(message["sdp"], kind))
+        if kind == "answer":
+            await self.say_proven("confirm", CONFIRM, sender, peer, peer.nonce, proof["word"], None)
         if kind == "offer":
             await peer.connection.setLocalDescription(await peer.connection.createAnswer())
             await self.describe(sender, peer)
@@ -183,7 +226,49 @@ class Call:
     async def describe(self, to: str, peer: Peer):
         # aiortc gathers first: the candidates are in the description.
         local = peer.connection.localDescription
-        await self.send("description", to=to, epoch=peer.epoch, kind=local.type, sdp=local.sdp)
+        # It names its certificate by other hashes, too.
+        sdp = re.sub(r"a=fingerprint:(?!sha-256 ).*\r\n", "", local.sdp)
+        peer.own, about, word = certificate(sdp), ANSWER, peer.nonce
+        if local.type == "offer":
+            about, word = OFFER, hashlib.sha256(b"quartet commitment 1" + peer.nonce).digest()
+        reply_to = ABSENT if local.type == "offer" else peer.offer
+        fields = {"kind": local.type, "sdp": sdp}
+        mac = await self.say_proven("description", about, to, peer, word, reply_to, sdp, **fields)
+        if local.type == "offer":
+            peer.offer = mac
+
+    async def say_proven(self, type, about, to, peer, word, reply_to, sdp, **fields) -> bytes:
+        other = ABSENT if about == OFFER else peer.other
+        ends = (self.id, to, peer.own, other)
+        mac = prove(self.auth, about, peer.epoch, *ends, word, reply_to, sdp)
+        proof = {"word": base64url(word), "mac": base64url(mac)}
+        await self.send(type, to=to, epoch=peer.epoch, proof=proof, **fields)
+        return mac
+
+    def is_proven(self, peer, message) -> bool:
+        """Whether a description or a `confirm` comes from somebody with the link."""
+        try:
+            proof = {name: from_base64url(message["proof"][name]) for name in ("word", "mac")}
+            sdp = message.get("sdp")
+            about = {"offer": OFFER, "answer": ANSWER}.get(message.get("kind"), CONFIRM)
+            own = certificate(sdp) if sdp else peer.other
+            other = ABSENT if about == OFFER else peer.own
+            reply_to = {OFFER: ABSENT, ANSWER: peer and peer.offer, CONFIRM: peer and peer.nonce}
+            said = (own, other, proof["word"], reply_to[about], sdp)
+            mac = prove(self.auth, about, message["epoch"], message["from"], self.id, *said)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return False
+        return hmac.compare_digest(mac, proof["mac"])
+
+    async def on_confirm(self, message):
+        peer = self.peers.get(message["from"])
+        if peer is None or peer.epoch != message["epoch"]:
+            return
+        word = from_base64url(message["proof"]["word"])
+        bound = hashlib.sha256(b"quartet commitment 1" + word).digest() == peer.shown
+        if not bound or not self.is_proven(peer, message):
+            print(json.dumps({"event": "untrusted", "from": message["from"]}), flush=True)
+            await self.on_peer_left({"peer": message["from"]})
 
     async def on_candidate(self, message):
         peer, told = self.peers.get(message["from"]), message["candidate"]

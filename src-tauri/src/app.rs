@@ -12,7 +12,8 @@ use quartet_engine::{
     TileId,
 };
 use quartet_proto::{
-    IceServer, InvalidChatText, JoinLink, LinkSecret, MediaState, ServerUrl, chat_text,
+    Code, IceServer, InvalidChatText, JoinLink, LinkSecret, MediaState, PeerId, ServerUrl,
+    chat_text,
 };
 use quartet_rtc::{IceConfig, IcePolicy};
 use rand::TryRngCore as _;
@@ -348,6 +349,10 @@ impl App {
 
     pub(crate) fn view_tile(&self, tile: TileId, height: u16) {
         self.engine.send(Command::View(tile, height));
+    }
+
+    pub(crate) fn confirm_code(&self, peer: PeerId, code: Code, matches: bool) {
+        self.engine.send(Command::ConfirmCode { peer, code, matches });
     }
 
     /// Ends everything; returns when it has ended, or at the engine's deadline.

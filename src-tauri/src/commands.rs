@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use quartet_engine::{SourceKind, TileId};
+use quartet_proto::Code;
 use tauri::{
     AppHandle, State, command,
     ipc::{Channel, InvokeResponseBody},
@@ -131,6 +132,19 @@ pub(crate) fn refresh_tile(app: Shared<'_>, tile: String) -> Result<(), FailureV
 #[command]
 pub(crate) fn view_tile(app: Shared<'_>, tile: String, height: u16) -> Result<(), FailureView> {
     app.view_tile(tile_id(&tile)?, height);
+    Ok(())
+}
+
+#[command]
+pub(crate) fn confirm_code(
+    app: Shared<'_>,
+    peer: String,
+    code: [u8; 4],
+    matches: bool,
+) -> Result<(), FailureView> {
+    let peer = peer.parse().map_err(|_| misuse("person"))?;
+    let code = Code::from_places(code).ok_or_else(|| misuse("code"))?;
+    app.confirm_code(peer, code, matches);
     Ok(())
 }
 

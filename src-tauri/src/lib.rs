@@ -89,6 +89,7 @@ pub fn run() -> Result<(), StartError> {
             commands::tile_shown,
             commands::refresh_tile,
             commands::view_tile,
+            commands::confirm_code,
         ])
         .setup(|tauri_app| {
             platform::is_first_start();

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use quartet_engine::{ChatId, ChatLine, Connection, EndReason, Event, SourceKind};
+use quartet_engine::{ChatId, ChatLine, Connection, EndReason, Event, Mark, SourceKind, Trust};
 use quartet_media::DeviceError;
-use quartet_proto::{MediaState, PeerId, PeerInfo};
+use quartet_proto::{Code, MediaState, PeerId, PeerInfo};
 
 use crate::view::{
     AppView, ChatLineView, ConnectionView, DeviceState, DevicesView, FailureView, LevelView,
-    PeerView, PhaseView, RoomView, UiEvent,
+    MarkView, PeerView, PhaseView, RoomView, TrustView, UiEvent,
 };
 
 /// The view, and the few rules by which it changes.
@@ -120,6 +120,9 @@ impl Model {
             Event::PeerConnection(id, connection) => {
                 self.change_peer(id, |peer| peer.connection = connection_view(connection));
             }
+            Event::PeerTrust(id, trust) => {
+                self.change_peer(id, |peer| peer.trust = trust_view(trust));
+            }
             Event::MachineBusy(busy) => self.view.me.busy = busy,
             Event::SourceFailed(kind, error) => self.set_device(kind, failed(&error)),
             Event::SourceRunning(kind) => self.set_device(kind, DeviceState::Running),
@@ -184,10 +187,14 @@ impl Model {
             muted: info.media.muted,
             camera_off: info.media.camera_off,
             connection: ConnectionView::Connecting,
+            trust: TrustView::default(),
         };
         match room.peers.iter_mut().find(|known| known.id == peer.id) {
             // What is known of the connection stays true.
-            Some(known) => *known = PeerView { connection: known.connection, ..peer },
+            Some(known) => {
+                let (connection, trust) = (known.connection, known.trust.clone());
+                *known = PeerView { connection, trust, ..peer };
+            }
             None => room.peers.push(peer),
         }
     }
@@ -227,7 +234,17 @@ fn connection_view(connection: Connection) -> ConnectionView {
         Connection::Connected => ConnectionView::Connected,
         Connection::Reconnecting => ConnectionView::Reconnecting,
         Connection::Failed => ConnectionView::Failed,
+        Connection::Untrusted => ConnectionView::Untrusted,
     }
+}
+
+fn trust_view(trust: Trust) -> TrustView {
+    let mark = match trust.mark {
+        Mark::Unconfirmed => MarkView::Unconfirmed,
+        Mark::Confirmed => MarkView::Confirmed,
+        Mark::Changed => MarkView::Changed,
+    };
+    TrustView { code: trust.code.map(Code::places), mark }
 }
 
 fn levels(own: f32, peers: Vec<(PeerId, f32)>) -> UiEvent {

@@ -50,6 +50,8 @@ pub enum ConnectionView {
     Reconnecting,
     /// Every try so far failed; the next one comes by itself.
     Failed,
+    /// Whoever is there could not prove to have the link.
+    Untrusted,
 }
 
 /// Somebody else in the room.
@@ -65,6 +67,31 @@ pub struct PeerView {
     pub camera_off: bool,
     /// How well connected.
     pub connection: ConnectionView,
+    /// How sure it is that nobody stands between.
+    pub trust: TrustView,
+}
+
+/// What the person has made of somebody's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkView {
+    /// Nothing yet.
+    #[default]
+    Unconfirmed,
+    /// It is the same there.
+    Confirmed,
+    /// It was, and now somebody else is in that person's place.
+    Changed,
+}
+
+/// How sure it is that nobody stands between.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, TS)]
+pub struct TrustView {
+    /// Four places in the page's table of emoji, the same at both ends; `null` before both have
+    /// described themselves.
+    pub code: Option<[u8; 4]>,
+    /// What the person has made of it.
+    pub mark: MarkView,
 }
 
 /// The room that the person is in, or in front of.

@@ -60,6 +60,11 @@ export class Announcer {
         if (peer.connection === 'connected') say('said.peerConnected', { name: name(peer) });
         if (peer.connection === 'reconnecting') say('said.peerReconnecting', { name: name(peer) });
         if (peer.connection === 'failed') say('said.peerFailed', { name: name(peer) });
+        if (peer.connection === 'untrusted') show('said.peerUntrusted', { name: name(peer) });
+      }
+      if (peer.trust.mark !== was.trust.mark) {
+        if (peer.trust.mark === 'confirmed') say('said.peerConfirmed', { name: name(peer) });
+        if (peer.trust.mark === 'changed') show('said.peerChanged', { name: name(peer) });
       }
     }
     for (const gone of earlier.values()) show('said.left', { name: name(gone) });

@@ -7,6 +7,7 @@ import type {
   ChatLineView,
   FailureView,
   LevelView,
+  PeerView,
   Settings,
   UiEvent,
 } from './bindings';
@@ -67,7 +68,9 @@ export class App {
   /** Of the tiles, 0 to 1, as people hear it. */
   loud = $state.raw<ReadonlyMap<string, number>>(new Map());
   speaking = $state.raw<ReadonlySet<string>>(new Set());
-  dialog = $state<'settings' | 'help' | 'leave' | null>(null);
+  dialog = $state<'settings' | 'help' | 'leave' | 'verify' | null>(null);
+  /** Whose code the dialog `verify` shows. */
+  verifying = $state<string | null>(null);
   /** What stands between a guest's page and its use. */
   entrance = $state.raw<Entrance>({ at: 'open' });
 
@@ -222,6 +225,20 @@ export class App {
     return this.chatOpen && !document.hidden;
   }
 
+  /** Shows somebody's code. */
+  verify(peer: string): void {
+    this.verifying = peer;
+    this.dialog = 'verify';
+  }
+
+  /** The person has compared somebody's code with them, or takes that back. */
+  confirmCode(peer: PeerView, matches: boolean): Promise<void> {
+    const { code } = peer.trust;
+    return this.attempt(async () => {
+      if (code) await this.engine.confirmCode(peer.id, code, matches);
+    });
+  }
+
   dismiss(id: number): void {
     this.notes = this.notes.filter((note) => note.id !== id);
   }
@@ -244,7 +261,8 @@ export class App {
     this.view = view;
     if (view.phase.at !== before.phase.at) {
       this.refusal = null;
-      if (view.phase.at !== 'in_call' && this.dialog === 'leave') this.dialog = null;
+      const ofCall = this.dialog === 'leave' || this.dialog === 'verify';
+      if (view.phase.at !== 'in_call' && ofCall) this.dialog = null;
       if (view.phase.at === 'in_call') this.beginChat();
       // What was noted is about a call or a room that is no longer in front of anybody.
       if (view.phase.at === 'home' || view.phase.at === 'left') this.notes = [];

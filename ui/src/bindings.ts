@@ -20,7 +20,7 @@ code: string,
  */
 message: string, };
 
-export type ConnectionView = "connecting" | "connected" | "reconnecting" | "failed";
+export type ConnectionView = "connecting" | "connected" | "reconnecting" | "failed" | "untrusted";
 
 export type PeerView = { 
 /**
@@ -42,7 +42,24 @@ camera_off: boolean,
 /**
  * How well connected.
  */
-connection: ConnectionView, };
+connection: ConnectionView, 
+/**
+ * How sure it is that nobody stands between.
+ */
+trust: TrustView, };
+
+export type MarkView = "unconfirmed" | "confirmed" | "changed";
+
+export type TrustView = { 
+/**
+ * Four places in the page's table of emoji, the same at both ends; `null` before both have
+ * described themselves.
+ */
+code: [number, number, number, number] | null, 
+/**
+ * What the person has made of it.
+ */
+mark: MarkView, };
 
 export type RoomView = { 
 /**

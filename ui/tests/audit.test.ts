@@ -7,7 +7,17 @@ import { afterEach, expect, it } from 'vitest';
 
 import type { AppView } from '../src/bindings';
 import type { LanguageCode } from '../src/i18n/translate';
-import { FakeEngine, inCall, inGreenRoom, page, peer, press, settle, view } from './fake_engine';
+import {
+  FakeEngine,
+  find,
+  inCall,
+  inGreenRoom,
+  page,
+  peer,
+  press,
+  settle,
+  view,
+} from './fake_engine';
 
 let close: (() => unknown) | undefined;
 
@@ -48,13 +58,23 @@ it.each(screens)('%s has nothing for an auditor to find', async (_, shown, key) 
   await look(new FakeEngine(), shown, key);
 });
 
+it.each(['unconfirmed', 'confirmed', 'changed'] as const)('nor has a code (%s)', async (mark) => {
+  const ann = peer('Ann', { trust: { code: [0, 21, 42, 63], mark } });
+  await look(new FakeEngine(), inCall([ann]), undefined, () => find('trust').click());
+});
+
 it.each(['choice', 'insecure'] as const)('nor has the entrance (%s)', async (at) => {
   const entrance = { at, app: 'quartet://join?server=https%3A%2F%2Fquartet.example#A' };
   const begin = async () => {};
   await look(Object.assign(new FakeEngine(), { guest: { entrance, begin } }), view());
 });
 
-async function look(engine: FakeEngine, shown: AppView, key?: string): Promise<void> {
+async function look(
+  engine: FakeEngine,
+  shown: AppView,
+  key?: string,
+  first = () => {},
+): Promise<void> {
   engine.kept = {
     ...engine.kept,
     language: 'th' satisfies LanguageCode,
@@ -65,6 +85,7 @@ async function look(engine: FakeEngine, shown: AppView, key?: string): Promise<v
   if (key) press(key);
   const said = { clock: 1, seq: 1, own: false, name: 'Ann', text: 'https://example.org' };
   engine.events({ type: 'chat', data: [{ ...said, author: 'a1', passed_on_by: 'Bob' }] });
+  first();
   engine.events({ type: 'notice', data: { code: 'rate_limited', message: '' } });
   await settle();
   const audit = await axe.run(document, {

@@ -51,7 +51,9 @@ export function view(part: Partial<AppView> = {}): AppView {
 }
 
 export function peer(id: string, part: Partial<PeerView> = {}): PeerView {
-  return { id, name: id, muted: false, camera_off: false, connection: 'connected', ...part };
+  const trust = { code: null, mark: 'unconfirmed' as const };
+  const media = { muted: false, camera_off: false };
+  return { id, name: id, ...media, connection: 'connected', trust, ...part };
 }
 
 export function inCall(peers: PeerView[], part: Partial<AppView> = {}): AppView {
@@ -100,6 +102,7 @@ export class FakeEngine implements CallEngine {
   readonly copyLink = vi.fn(async () => {});
   readonly say = vi.fn(async (_text: string) => {});
   readonly openUrl = vi.fn(async (_url: string) => {});
+  readonly confirmCode = vi.fn(async (_peer: string, _code: number[], _matches: boolean) => {});
   readonly showTile = vi.fn((_tile: string, place: HTMLElement, _listener: unknown) => {
     place.append(document.createElement('canvas'));
     return this.stopShowing;

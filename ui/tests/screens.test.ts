@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { flushSync } from 'svelte';
 
+import type { MarkView } from '../src/bindings';
 import {
   all,
   click,
@@ -170,6 +171,46 @@ describe('the green room', () => {
     engine.events({ type: 'levels', data: [{ tile: 'own', level: 0.05 }] });
     flushSync();
     expect(find('meter').getAttribute('aria-valuenow')).toBe('64');
+  });
+});
+
+describe('the code of a pair', () => {
+  const ann = (mark: MarkView) =>
+    peer('a', { name: 'Ann', trust: { code: [0, 21, 42, 63], mark } });
+
+  it('is shown on demand, with the names of the emoji, and confirmed with one press', async () => {
+    const { engine } = await open(inCall([ann('unconfirmed')]));
+    expect(find('trust').getAttribute('aria-label')).toContain('Compare codes');
+    find('trust').click();
+    flushSync();
+    const words = [...find('code').querySelectorAll('.word')].map((word) => word.textContent);
+    expect(words).toEqual(['Dog', 'Cloud', 'Book', 'Pin']);
+    find('confirm').click();
+    await settle();
+    expect(engine.confirmCode).toHaveBeenCalledWith('a', [0, 21, 42, 63], true);
+    engine.show(inCall([ann('confirmed')]));
+    expect(find('trust').dataset['mark']).toBe('confirmed');
+    expect(find('said').textContent).toContain('Codes compared with');
+    find('unconfirm').click();
+    await settle();
+    expect(engine.confirmCode).toHaveBeenLastCalledWith('a', [0, 21, 42, 63], false);
+  });
+
+  it('warns when somebody whose code was compared is another one', async () => {
+    const { engine } = await open(inCall([ann('confirmed')]));
+    engine.show(inCall([ann('changed')]));
+    expect(find('trust').dataset['mark']).toBe('changed');
+    expect(find('news').textContent).toContain('has changed');
+    find('trust').click();
+    flushSync();
+    expect(find('verify-dialog').textContent).toContain('another connection has taken that place');
+  });
+
+  it('is not there before both have described themselves, or for somebody unverified', async () => {
+    const untrusted = { ...ann('unconfirmed'), id: 'b', connection: 'untrusted' as const };
+    await open(inCall([peer('a'), untrusted]));
+    expect(all('trust')).toEqual([]);
+    expect(all('tile')[1]?.textContent).toContain('could not be verified');
   });
 });
 

@@ -38,6 +38,7 @@ const APT_TEST: &[&str] = &[
     "iproute2",
     "redis-server",
     "fonts-noto-core",
+    "fonts-noto-color-emoji",
 ];
 /// What the page's tools ask for (Vite 8: 20.19 or newer).
 const NODE_AT_LEAST: (u32, u32) = (20, 19);

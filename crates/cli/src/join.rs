@@ -11,7 +11,7 @@ use std::{
 use quartet_devices::{parse_audio, parse_speaker, parse_video};
 use quartet_engine::{
     ChatText, Command, Connection, EndReason, Engine, Event, EventReceiver, JoinRequest, Selected,
-    SourceKind, Stats, TileId,
+    SourceKind, Stats, TileId, Trust,
 };
 use quartet_media::TestPattern;
 use quartet_proto::PeerId;
@@ -260,6 +260,11 @@ impl Visit {
             Event::PeerConnection(peer, connection) => {
                 Report::State { peer, state: state(connection) }
             }
+            Event::PeerTrust(peer, Trust { code: Some(code), .. }) => {
+                let [a, b, c, d] = code.emoji();
+                Report::Code { peer, code: [a.1, b.1, c.1, d.1] }
+            }
+            Event::PeerTrust(_, Trust { code: None, .. }) => return,
             Event::Connected { peer, local, remote } => Report::Connected { peer, local, remote },
             // The own words are known.
             Event::Chat(line) if Some(line.id.author) == self.own => return,
@@ -413,6 +418,7 @@ fn state(connection: Connection) -> &'static str {
         Connection::Connected => "connected",
         Connection::Reconnecting => "reconnecting",
         Connection::Failed => "failed",
+        Connection::Untrusted => "untrusted",
     }
 }
 

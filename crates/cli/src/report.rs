@@ -51,8 +51,10 @@ pub(crate) enum Report {
         #[serde(skip_serializing_if = "Option::is_none")]
         passed_on_by: Option<PeerId>,
     },
-    /// connecting, connected, reconnecting, failed.
+    /// connecting, connected, reconnecting, failed, untrusted.
     State { peer: PeerId, state: &'static str },
+    /// The names of the four emoji that the other one has to see as well.
+    Code { peer: PeerId, code: [&'static str; 4] },
     /// This machine does not keep up, so that pictures are smaller for now; or it does again.
     Busy { busy: bool },
     /// Figures.

@@ -5,30 +5,39 @@
 //! arrive, as either side's socket may be down, but what arrives is in the order in which it was
 //! sent. Inputs by origin:
 //!
-//! * the peer: [`Negotiator::description`], [`Negotiator::candidate`], [`Negotiator::negotiate`];
+//! * the peer: [`Negotiator::description`], [`Negotiator::confirm`], [`Negotiator::candidate`],
+//!   [`Negotiator::negotiate`];
 //! * the link: [`Negotiator::link_event`];
 //! * the session: [`Negotiator::reached`] and [`Negotiator::lost_reach`] (signalling goes through
-//!   to the peer, or not), [`Negotiator::network_changed`], [`Negotiator::close`];
+//!   to the peer, or not), [`Negotiator::network_changed`], [`Negotiator::confirm_code`],
+//!   [`Negotiator::close`];
 //! * time: [`Negotiator::handle_timeout`].
 //!
 //! The repairs, from mild to harsh: an ICE restart of the link ([`Repair::Restart`]), and a new
 //! link under the next epoch ([`Repair::Renew`]). Each has [`CONNECT_LIMIT`] to work. While
 //! signalling does not go through nothing can be repaired, so nothing is given up either.
 //!
+//! Nothing that the peer describes gets to the link unless it [proves](trust) to come from somebody
+//! with the same join link: before that, no path is looked for.
+//!
 //! Whatever a peer sends, it costs a bounded number of links and messages, and only this pair.
+
+mod trust;
 
 use std::time::{Duration, Instant};
 
 use quartet_proto::{
-    Candidate, ClientMessage, DescriptionKind, Epoch, PeerId,
+    Candidate, ClientMessage, Code, DescriptionKind, Epoch, PeerId, Proof,
     limits::{MAX_CANDIDATE_BYTES, MAX_SDP_BYTES},
 };
 
+pub(crate) use self::trust::Credentials;
+use self::trust::{TrustState, Verdict};
 use crate::{
     LinkAction, LinkEvent, LinkState,
     allowance::Allowance,
     backoff::Backoff,
-    session::{Connection, Outbox, Output},
+    session::{Connection, Outbox, Output, Trust},
 };
 
 /// From an offer, or the wish for one, to a path. Ten times what a relayed path over a bad mobile
@@ -48,6 +57,9 @@ const OFFER_INTERVAL: Duration = Duration::from_secs(1);
 /// Candidates taken after each description: a machine with many interfaces, both IP families and
 /// two TURN servers has about 40.
 const MAX_CANDIDATES: u32 = 100;
+/// So often in a row the peer may fail to prove itself before this side stops trying by itself:
+/// nothing that happens to an honest pair looks like that, so it would go on for ever.
+const MAX_DISTRUSTS: u32 = 3;
 
 /// What the pair needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,11 +125,14 @@ pub(crate) struct Negotiator {
     ever_connected: bool,
     /// The last link ended without having had a path.
     last_failed: bool,
+    trust: TrustState,
+    /// In a row, somebody in the peer's place could not prove to belong there.
+    distrusts: u32,
 }
 
 impl Negotiator {
     /// A pair that is to be connected, once it is [reached](Self::reached).
-    pub(crate) fn new(own: PeerId, peer: PeerId) -> Self {
+    pub(crate) fn new(own: PeerId, peer: PeerId, credentials: Credentials) -> Self {
         Self {
             peer,
             offers: own < peer,
@@ -131,6 +146,8 @@ impl Negotiator {
             offers_taken: Allowance::new(OFFER_BURST, OFFER_INTERVAL),
             ever_connected: false,
             last_failed: false,
+            trust: TrustState::new(own, peer, credentials),
+            distrusts: 0,
         }
     }
 
@@ -138,6 +155,8 @@ impl Negotiator {
     pub(crate) fn connection(&self) -> Connection {
         if self.is_connected() {
             Connection::Connected
+        } else if self.distrusts > 0 {
+            Connection::Untrusted
         } else if self.last_failed {
             Connection::Failed
         } else if self.ever_connected {
@@ -147,8 +166,19 @@ impl Negotiator {
         }
     }
 
+    /// To the one who has proven to be the peer.
     pub(crate) fn is_connected(&self) -> bool {
-        self.link.as_ref().is_some_and(Link::is_connected)
+        self.link.as_ref().is_some_and(Link::is_connected) && self.trust.is_proven()
+    }
+
+    /// For the user.
+    pub(crate) fn trust(&self) -> Trust {
+        self.trust.view()
+    }
+
+    /// The user has compared the code with the peer, or takes that back.
+    pub(crate) fn confirm_code(&mut self, code: Code, matches: bool) {
+        self.trust.confirm_code(code, matches);
     }
 
     /// Signalling goes through to the peer. Said again, it means that either side was away in
@@ -159,6 +189,12 @@ impl Negotiator {
         match &mut self.link {
             Some(link) if link.is_connected() => {
                 if link.unanswered {
+                    self.repair = Some(Repair::Restart);
+                } else if self.offers {
+                    // It may not have arrived.
+                    self.say_confirm(out);
+                } else if !self.trust.is_proven() {
+                    link.deadline = Some(now + CONNECT_LIMIT);
                     self.repair = Some(Repair::Restart);
                 }
             }
@@ -216,35 +252,68 @@ impl Negotiator {
         now: Instant,
         epoch: Epoch,
         kind: DescriptionKind,
-        sdp: String,
+        (sdp, proof): (String, Option<&Proof>),
         out: &mut Outbox,
     ) {
         let own_turn = self.offers == (kind == DescriptionKind::Answer);
         if !own_turn || sdp.len() > MAX_SDP_BYTES {
             return;
         }
-        match kind {
-            DescriptionKind::Answer => {
-                let awaited = epoch == self.epoch;
-                let Some(link) = self.link.as_mut().filter(|link| awaited && link.unanswered)
-                else {
+        let answers = |link: &Link| epoch == self.epoch && link.unanswered;
+        if kind == DescriptionKind::Answer && !self.link.as_ref().is_some_and(answers) {
+            return;
+        }
+        let current = epoch == self.epoch;
+        let proven = match self.trust.check(epoch, kind, &sdp, proof, current) {
+            Verdict::Proven(proven) => proven,
+            Verdict::Stale => return,
+            Verdict::Unproven => return self.distrust(now, out),
+        };
+        if kind == DescriptionKind::Offer {
+            // Said again, as its answer may be lost: that needs no other link, however often.
+            let again = current && self.link.is_some() && self.trust.is_newest_offer(&proven);
+            if again {
+                if !self.offers_taken.take(now) {
                     return;
-                };
-                link.unanswered = false;
-                link.candidates = 0;
-                if std::mem::take(&mut link.outdated) {
-                    self.repair = Some(Repair::Restart);
-                    self.repair_at = Some(now);
                 }
+                self.repair = None;
+                self.repair_at = None;
+            } else if !self.take_offer(now, epoch, out) {
+                return;
             }
-            DescriptionKind::Offer => {
-                if !self.take_offer(now, epoch, out) {
-                    return;
-                }
+        }
+        if !self.trust.take(proven) {
+            return self.give_up(now, out);
+        }
+        if let Some(link) = &mut self.link {
+            link.candidates = 0;
+            link.unanswered = false;
+            if std::mem::take(&mut link.outdated) {
+                self.repair = Some(Repair::Restart);
+                self.repair_at = Some(now);
             }
         }
         self.act(LinkAction::Description { kind, sdp }, out);
+        if self.offers {
+            self.say_confirm(out);
+        }
         self.see_to_repair(now, out);
+    }
+
+    /// The peer, which offers, has taken an answer.
+    pub(crate) fn confirm(&mut self, now: Instant, epoch: Epoch, proof: &Proof, out: &mut Outbox) {
+        let current = self.link.as_mut().filter(|_| epoch == self.epoch && !self.offers);
+        let Some(link) = current else { return };
+        match self.trust.take_confirmation(epoch, proof) {
+            Verdict::Proven(_) => {
+                if link.is_connected() {
+                    link.deadline = None;
+                    self.connected();
+                }
+            }
+            Verdict::Stale => {}
+            Verdict::Unproven => self.distrust(now, out),
+        }
     }
 
     /// The peer's candidate. One for another link than the current one is stale, or its
@@ -305,8 +374,14 @@ impl Negotiator {
         let to = self.peer;
         match event {
             // What cannot be sent is lost: `reached` makes up for it.
-            LinkEvent::Description { kind, sdp } if self.reachable => {
-                out.send(ClientMessage::Description { to, epoch, kind, sdp });
+            LinkEvent::Description { kind, sdp } => {
+                let Some(proof) = self.trust.prove(epoch, kind, &sdp) else {
+                    tracing::warn!("a link describes itself without a certificate");
+                    return self.give_up(now, out);
+                };
+                if self.reachable {
+                    out.send(ClientMessage::Description { to, epoch, kind, sdp, proof });
+                }
             }
             LinkEvent::Candidate(candidate) if self.reachable => {
                 out.send(ClientMessage::Candidate { to, epoch, candidate });
@@ -318,8 +393,7 @@ impl Negotiator {
                 self.give_up(now, out);
             }
             LinkEvent::State(state) => self.link_state(now, state),
-            LinkEvent::Description { .. }
-            | LinkEvent::Candidate(_)
+            LinkEvent::Candidate(_)
             | LinkEvent::KeyFrameWanted
             | LinkEvent::Estimate(_)
             | LinkEvent::Said(_)
@@ -344,6 +418,9 @@ impl Negotiator {
             if due(&mut link.deadline) {
                 if !link.is_connected() {
                     self.give_up(now, out);
+                } else if !self.trust.is_proven() {
+                    // Both have a path, and nothing comes that proves the peer to be there.
+                    self.distrust(now, out);
                 } else if link.unanswered {
                     // The old path still works: there is no hurry, but a new one was wanted.
                     self.repair = Some(Repair::Restart);
@@ -365,13 +442,14 @@ impl Negotiator {
         match state {
             LinkState::Connected => {
                 link.connected_at.get_or_insert(now);
-                if !link.unanswered {
-                    link.deadline = None;
-                }
-                self.ever_connected = true;
-                self.last_failed = false;
                 self.repair = None;
                 self.repair_at = None;
+                if self.trust.is_proven() {
+                    if !link.unanswered {
+                        link.deadline = None;
+                    }
+                    self.connected();
+                }
             }
             LinkState::Disconnected if self.reachable => {
                 link.restart_at = Some(now + DISCONNECTED_LIMIT);
@@ -380,6 +458,33 @@ impl Negotiator {
                 link.deadline.get_or_insert(now + CONNECT_LIMIT);
             }
             LinkState::Disconnected | LinkState::Connecting | LinkState::Failed => {}
+        }
+    }
+
+    /// There is a path, and the peer has proven to be at its end.
+    fn connected(&mut self) {
+        self.ever_connected = true;
+        self.last_failed = false;
+        self.distrusts = 0;
+    }
+
+    /// Somebody in the peer's place cannot prove to belong there. That costs the link, unless the
+    /// peer has proven itself on it and is connected: then it is the message alone that is wrong.
+    fn distrust(&mut self, now: Instant, out: &mut Outbox) {
+        tracing::warn!(peer = %self.peer, "what comes in a peer's name does not prove to be its own");
+        if self.is_connected() {
+            return;
+        }
+        self.distrusts = self.distrusts.saturating_add(1);
+        self.drop_link(now, out);
+        let delay = self.backoff.delay_after(Duration::ZERO);
+        self.repair_at = self.reachable.then(|| now + delay);
+    }
+
+    /// Tells the side that answers that its answer was taken.
+    fn say_confirm(&self, out: &mut Outbox) {
+        if let Some(proof) = self.trust.confirmation(self.epoch).filter(|_| self.reachable) {
+            out.send(ClientMessage::Confirm { to: self.peer, epoch: self.epoch, proof });
         }
     }
 
@@ -399,11 +504,11 @@ impl Negotiator {
         }
         self.repair = None;
         self.repair_at = None;
-        if let Some(link) = &mut self.link {
-            link.candidates = 0;
-            if self.reachable && !link.is_connected() {
-                link.deadline = Some(now + CONNECT_LIMIT);
-            }
+        if let Some(link) = &mut self.link
+            && self.reachable
+            && !link.is_connected()
+        {
+            link.deadline = Some(now + CONNECT_LIMIT);
         }
         true
     }
@@ -440,6 +545,9 @@ impl Negotiator {
             return;
         }
         self.repair_at = None;
+        if self.distrusts >= MAX_DISTRUSTS {
+            return;
+        }
         let Some(repair) = self.repair else { return };
         if self.offers {
             self.repair = None;
@@ -491,6 +599,7 @@ impl Negotiator {
             outdated: false,
             candidates: 0,
         });
+        self.trust.begin();
         out.open_link(self.peer, self.epoch, offerer);
     }
 

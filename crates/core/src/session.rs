@@ -22,12 +22,14 @@ use quartet_proto::{
     limits::{MAX_NAME_CHARS, ROOM_CAPACITY},
 };
 
-pub use self::types::{Connection, Input, Output, SessionConfig, SessionEnd, SessionEvent};
+pub use self::types::{
+    Connection, Input, Mark, Output, SessionConfig, SessionEnd, SessionEvent, Trust,
+};
 use self::{
     peer::Peer,
     signalling::{Fate, Signalling},
 };
-use crate::negotiator::Reach;
+use crate::negotiator::{Credentials, Reach};
 
 /// People known at once: a full room, and as many who are still connected though a restarted
 /// server does not list them. A server that names more is not believed.
@@ -48,6 +50,8 @@ pub struct Session {
     /// What the server was told last.
     told_media: MediaState,
     peers: BTreeMap<PeerId, Peer>,
+    /// People met so far, one who came back counted again.
+    met: u64,
     told_error: Option<(ErrorCode, Instant)>,
     ended: bool,
     out: Outbox,
@@ -65,6 +69,7 @@ impl Session {
             told_online: true,
             told_media: config.media,
             peers: BTreeMap::new(),
+            met: 0,
             told_error: None,
             ended: false,
             out,
@@ -83,6 +88,11 @@ impl Session {
                 self.config.media = media;
                 self.tell_media();
             }
+            Input::ConfirmCode { peer, code, matches } => {
+                if let Some(peer) = self.peers.get_mut(&peer) {
+                    peer.negotiator.confirm_code(code, matches);
+                }
+            }
             Input::NetworkChanged => {
                 let fate = self.signalling.network_changed(now, &mut self.out);
                 self.follow(fate);
@@ -91,8 +101,9 @@ impl Session {
                 }
             }
             Input::SocketOpened => {
-                let SessionConfig { room, key, name, media } = self.config.clone();
+                let SessionConfig { room, ref key, ref name, media, .. } = self.config;
                 self.told_media = media;
+                let (key, name) = (key.clone(), name.clone());
                 let (policy, members) = (RoomPolicy::Open, None);
                 let join = ClientMessage::Join { room, key, name, media, policy, members };
                 self.signalling.opened(now, join, &mut self.out);
@@ -164,9 +175,15 @@ impl Session {
                     peer.set_media(media, &mut self.out);
                 }
             }
-            ServerMessage::Description { from, epoch, kind, sdp } => {
+            ServerMessage::Description { from, epoch, kind, sdp, proof } => {
                 if let Some(peer) = self.peers.get_mut(&from) {
-                    peer.negotiator.description(now, epoch, kind, sdp, &mut self.out);
+                    let description = (sdp, proof.as_ref());
+                    peer.negotiator.description(now, epoch, kind, description, &mut self.out);
+                }
+            }
+            ServerMessage::Confirm { from, epoch, proof } => {
+                if let Some(peer) = self.peers.get_mut(&from) {
+                    peer.negotiator.confirm(now, epoch, &proof, &mut self.out);
                 }
             }
             ServerMessage::Candidate { from, epoch, candidate } => {
@@ -260,7 +277,11 @@ impl Session {
             Entry::Vacant(_) if full => tracing::warn!("the server names more people than fit"),
             Entry::Vacant(place) => {
                 self.out.event(SessionEvent::PeerJoined(info.clone()));
-                let peer = place.insert(Peer::new(self.own, info));
+                self.met += 1;
+                let SessionConfig { auth, seed, .. } = &self.config;
+                let credentials =
+                    Credentials { key: auth.clone(), seed: seed.clone(), acquaintance: self.met };
+                let peer = place.insert(Peer::new(self.own, info, credentials));
                 peer.negotiator.reached(now, reach, &mut self.out);
             }
         }

@@ -203,6 +203,9 @@ impl Actor {
             }
             Command::TapCapture(tap) => self.sources.tap_capture(tap),
             Command::Say(text) => self.say_in_chat(&text.0),
+            Command::ConfirmCode { peer, code, matches } => {
+                self.tell_session(SessionInput::ConfirmCode { peer, code, matches });
+            }
             Command::NetworkChanged => self.tell_session(SessionInput::NetworkChanged),
         }
     }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use quartet_core::EncodedFrame;
 use quartet_media::{AudioInput, AudioOutput, I420Frame, PcmFrame, VideoInput};
-use quartet_proto::{JoinLink, PeerId};
+use quartet_proto::{Code, JoinLink, PeerId};
 use quartet_rtc::IceConfig;
 
 /// A picture on the screen.
@@ -115,6 +115,16 @@ pub enum Command {
     /// [`crate::Event::Chat`]. To be checked with [`quartet_proto::chat_text`] before: what cannot
     /// be said is dropped.
     Say(ChatText),
+    /// The user has compared somebody's code with them ([`crate::Event::PeerTrust`]), or takes that
+    /// back; nothing happens if it is no longer the present one.
+    ConfirmCode {
+        /// With whom.
+        peer: PeerId,
+        /// The code that the user has seen.
+        code: Code,
+        /// It is the same there.
+        matches: bool,
+    },
     /// The machine's addresses may have changed: look for new paths.
     NetworkChanged,
 }

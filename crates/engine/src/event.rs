@@ -5,7 +5,7 @@ use std::time::Duration;
 pub use quartet_core::{
     chat::{ChatId, ChatLine, Witness},
     layers::Limit,
-    session::Connection,
+    session::{Connection, Mark, Trust},
 };
 use quartet_media::DeviceError;
 use quartet_proto::{ErrorCode, MediaState, PeerId, PeerInfo};
@@ -88,6 +88,8 @@ pub enum Event {
     PeerMedia(PeerId, MediaState),
     /// The connection to somebody has changed.
     PeerConnection(PeerId, Connection),
+    /// What is known of somebody's identity has changed; at first nothing is.
+    PeerTrust(PeerId, Trust),
     /// A path to somebody was found: the candidate types of both ends.
     Connected {
         /// Who.

@@ -36,7 +36,8 @@ pub use command::{
 pub use config::EngineConfig;
 pub use event::{
     AudioInStats, AudioOutStats, ChatId, ChatLine, Connection, EncodeStats, EndReason, Event,
-    FailureCode, Limit, PeerStats, SourceKind, Stats, VideoInStats, VideoOutStats, Witness,
+    FailureCode, Limit, Mark, PeerStats, SourceKind, Stats, Trust, VideoInStats, VideoOutStats,
+    Witness,
 };
 pub use event_queue::EventReceiver;
 pub use quartet_rtc::{IceConfig, IcePolicy};

@@ -85,6 +85,7 @@ async fn messages_in_the_wrong_order_do_no_harm() {
                 epoch: 9,
                 kind: quartet_proto::DescriptionKind::Answer,
                 sdp: "v=0".to_owned(),
+                proof: None,
             },
             ServerMessage::PeerJoined { peer: info },
             ServerMessage::Negotiate { from: stranger, epoch: 3, renew: true },
@@ -128,6 +129,7 @@ async fn a_peer_that_sends_nonsense_as_its_offer_does_no_harm() {
                         epoch: 1,
                         kind: quartet_proto::DescriptionKind::Offer,
                         sdp: sdp.to_owned(),
+                        proof: None,
                     });
                 }
             }

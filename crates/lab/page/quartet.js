@@ -1,7 +1,7 @@
 // A participant of a Quartet call, as docs/protocol.md has it, in a browser: to show that what ours
 // send is right for another decoder. Without reconnecting, and for one epoch.
 //
-// Further options: `server` (ws://…/ws), `room`, `red` (whether copies of voice packets are wanted).
+// Further options: `server` (ws://…/ws), `room`, `secret`, `red` (whether copies of voice packets are wanted).
 // The relay says `view` with a `height` in pixels, which is passed on to everybody.
 
 /** In ms; what the protocol asks for. */
@@ -13,6 +13,7 @@ const pairs = new Map();
 const described = new Set();
 let server;
 let own;
+let key;
 
 const tell = (message) => server.send(JSON.stringify(message));
 
@@ -25,8 +26,9 @@ function heard(message) {
 }
 
 function enter() {
+  key = authenticationKey(options.secret);
   server = new WebSocket(options.server);
-  server.onopen = () => tell({ type: 'hello', version: 1, client: 'quartet-lab/page' });
+  server.onopen = () => tell({ type: 'hello', version: 2, client: 'quartet-lab/page' });
   server.onmessage = ({ data }) => answer(JSON.parse(data)).catch(fail);
   server.onclose = () => fail('the signalling server is gone');
   setInterval(() => tell({ type: 'ping', nonce: 1 }), PING_EVERY);
@@ -90,10 +92,15 @@ function meet(id, epoch) {
   return pc;
 }
 
-async function describedBy({ from, epoch, kind, sdp }) {
+async function describedBy({ from, epoch, kind, sdp, proof }) {
   const pc = peers.get(from) ?? meet(from, epoch);
+  const other = certificateOf(sdp);
+  if (kind === 'offer') pairs.get(from).replyTo = { mac: proof.mac, other };
   await pc.setRemoteDescription({ type: kind, sdp: options.red ? copiesFirst(sdp) : sdp });
-  if (kind === 'offer') await describe(from, pc);
+  if (kind === 'offer') return describe(from, pc);
+  const pair = { epoch, from: own, to: from, own: certificateOf(pc.localDescription.sdp), other };
+  const statement = { about: 3, ...pair, replyTo: proof.word };
+  tell({ type: 'confirm', to: from, epoch, proof: await prove(await key, statement) });
 }
 
 async function describe(id, pc) {
@@ -101,8 +108,11 @@ async function describe(id, pc) {
   if (options.red) prefer(pc, 'audio', 'audio/red', 'audio/opus');
   await pc.setLocalDescription();
   const { type, sdp } = pc.localDescription;
-  const { epoch, release } = pairs.get(id);
-  tell({ type: 'description', to: id, epoch, kind: type, sdp });
+  const { epoch, release, replyTo } = pairs.get(id);
+  const about = type === 'offer' ? 1 : 2;
+  const pair = { epoch, from: own, to: id, own: certificateOf(sdp), other: replyTo?.other };
+  const proof = await prove(await key, { about, ...pair, replyTo: replyTo?.mac, sdp });
+  tell({ type: 'description', to: id, epoch, kind: type, sdp, proof });
   described.add(id);
   release();
 }

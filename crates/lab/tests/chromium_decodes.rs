@@ -45,9 +45,10 @@ impl Call {
         };
         let ann = Participant::join(&programs, &link, &options).unwrap();
         ann.wait_for("joined", 1, PATIENCE).unwrap();
+        let secret = link.split_once('#').unwrap().1.to_owned();
         let link = JoinLink::parse(&link).unwrap();
-        let call =
-            QuartetCall { server: link.server.websocket(), room: link.secret.room_id(), red };
+        let (server_url, room) = (link.server.websocket(), link.secret.room_id());
+        let call = QuartetCall { server: server_url, room, secret, red };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let guest = Guest::start("guest", call, listener, |program| Command::new(program)).unwrap();
         let call = Self { ann, guest, _server: server };

@@ -26,6 +26,12 @@ impl PeerId {
     pub const fn from_u64(id: u64) -> Self {
         Self(id)
     }
+
+    /// The 8 bytes that the text writes.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
 }
 
 impl fmt::Display for PeerId {

@@ -13,6 +13,7 @@ mod message;
 mod name;
 mod peer_message;
 mod policy;
+mod trust;
 
 pub use chat::{ChatMessage, Heard, InvalidChatText, chat_text};
 pub use error_code::ErrorCode;
@@ -26,6 +27,10 @@ pub use message::{
 pub use name::{InvalidName, display_name};
 pub use peer_message::PeerMessage;
 pub use policy::RoomPolicy;
+pub use trust::{
+    About, AuthKey, Code, CodePart, EMOJI, Emoji, Fingerprint, InvalidFingerprint, Nonce,
+    NonceSeed, Proof, Statement, Word,
+};
 
 /// The signalling protocol's version; a server refuses any other with `unsupported_version`.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;

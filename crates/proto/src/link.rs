@@ -7,7 +7,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use url::Url;
 
-use crate::{RoomId, ids::decode_16, limits::MAX_LINK_BYTES};
+use crate::{AuthKey, RoomId, ids::decode_16, limits::MAX_LINK_BYTES};
 
 /// Why a text is not a join link.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,11 +40,22 @@ impl LinkSecret {
     /// What the server may know: HKDF-SHA256 of the secret (RFC 5869) under `quartet room 1`.
     #[must_use]
     pub fn room_id(&self) -> RoomId {
-        let mut room = [0; 16];
+        RoomId::from_bytes(self.derive(b"quartet room 1"))
+    }
+
+    /// What the participants prove themselves with: likewise, under `quartet auth 1`. The server
+    /// cannot find it from the room.
+    #[must_use]
+    pub fn auth_key(&self) -> AuthKey {
+        AuthKey(self.derive(b"quartet auth 1"))
+    }
+
+    fn derive<const LENGTH: usize>(&self, info: &[u8]) -> [u8; LENGTH] {
+        let mut derived = [0; LENGTH];
         Hkdf::<Sha256>::new(None, &self.0)
-            .expand(b"quartet room 1", &mut room)
-            .expect("16 bytes are within what HKDF can give");
-        RoomId::from_bytes(room)
+            .expand(info, &mut derived)
+            .expect("16 and 32 bytes are within what HKDF can give");
+        derived
     }
 }
 

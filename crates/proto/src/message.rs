@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ErrorCode, IceServer, PeerId, RoomId, RoomPolicy, SessionKey};
+use crate::{ErrorCode, IceServer, PeerId, Proof, RoomId, RoomPolicy, SessionKey};
 
 /// The number of the connection between two participants, counted by the side that offers.
 ///
@@ -138,6 +138,17 @@ pub enum ClientMessage {
         kind: DescriptionKind,
         /// RFC 8866, at most [`crate::limits::MAX_SDP_BYTES`].
         sdp: String,
+        /// That it comes from somebody who has the link.
+        proof: Proof,
+    },
+    /// The side that offers has taken an answer, and shows what it had committed itself to.
+    Confirm {
+        /// The addressee.
+        to: PeerId,
+        /// The pair's connection that it belongs to.
+        epoch: Epoch,
+        /// Over both ends.
+        proof: Proof,
     },
     /// A candidate for one participant.
     Candidate {
@@ -180,9 +191,10 @@ impl fmt::Debug for ClientMessage {
             Self::Join { key, media, policy, .. } => {
                 write!(f, "Join(as {}, {media:?}, {policy:?})", key.peer_id())
             }
-            Self::Description { to, epoch, kind, sdp } => {
+            Self::Description { to, epoch, kind, sdp, .. } => {
                 write!(f, "Description(to {to}, epoch {epoch}, {kind:?}, {} bytes)", sdp.len())
             }
+            Self::Confirm { to, epoch, .. } => write!(f, "Confirm(to {to}, epoch {epoch})"),
             Self::Candidate { to, epoch, candidate } => {
                 write!(f, "Candidate(to {to}, epoch {epoch}, {candidate:?})")
             }
@@ -302,6 +314,18 @@ pub enum ServerMessage {
         kind: DescriptionKind,
         /// RFC 8866.
         sdp: String,
+        /// Missing only where a server has taken it away.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<Proof>,
+    },
+    /// The side that offers has taken an answer.
+    Confirm {
+        /// The sender.
+        from: PeerId,
+        /// The pair's connection that it belongs to.
+        epoch: Epoch,
+        /// Over both ends.
+        proof: Proof,
     },
     /// A candidate from another participant.
     Candidate {
@@ -353,9 +377,10 @@ impl fmt::Debug for ServerMessage {
                 write!(f, "PeerLeft({peer}, {reason:?}, by {by:?})")
             }
             Self::PeerMedia { peer, media } => write!(f, "PeerMedia({peer}, {media:?})"),
-            Self::Description { from, epoch, kind, sdp } => {
+            Self::Description { from, epoch, kind, sdp, .. } => {
                 write!(f, "Description(from {from}, epoch {epoch}, {kind:?}, {} bytes)", sdp.len())
             }
+            Self::Confirm { from, epoch, .. } => write!(f, "Confirm(from {from}, epoch {epoch})"),
             Self::Candidate { from, epoch, candidate } => {
                 write!(f, "Candidate(from {from}, epoch {epoch}, {candidate:?})")
             }

@@ -162,6 +162,7 @@ fn what_is_printed_for_logs_gives_nothing_away() {
     let offer = serde_json::json!({
         "type": "description", "to": "0000000000000001", "epoch": 1, "kind": "offer",
         "sdp": "c=IN IP4 192.0.2.1",
+        "proof": { "word": "A".repeat(43), "mac": "A".repeat(43) },
     });
     let offer: ClientMessage = serde_json::from_value(offer).unwrap();
     let ice = ServerMessage::Welcome {

@@ -7,8 +7,9 @@ use std::{
 };
 
 use quartet_proto::{
-    ChatMessage, ClientMessage, ErrorCode, JoinLink, LinkSecret, PROTOCOL_VERSION, PeerMessage,
-    ServerMessage, ServerUrl, SessionKey, limits,
+    About, ChatMessage, ClientMessage, Code, CodePart, EMOJI, ErrorCode, Fingerprint, JoinLink,
+    LinkSecret, Nonce, PROTOCOL_VERSION, PeerId, PeerMessage, Proof, ServerMessage, ServerUrl,
+    SessionKey, Statement, Word, limits,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -217,6 +218,78 @@ fn the_test_vector_is_true() {
     assert_eq!(key.peer_id().to_string(), vector["participant"]);
     assert_eq!(String::from(key), vector["session key"]);
     assert_eq!(vector.len(), 6);
+}
+
+#[test]
+fn the_test_vector_of_a_pair_is_true() {
+    let vector = rows_under("Test vector of a pair:");
+    let counting = |from: u8| std::array::from_fn(|i| from + u8::try_from(i).unwrap());
+    let of = |name: &str| vector[name].clone();
+    let word = |name: &str| Word::try_from(of(name)).unwrap();
+    let key = LinkSecret::from_bytes(std::array::from_fn(|i| i.try_into().unwrap())).auth_key();
+    let offerer: PeerId = of("offerer").parse().unwrap();
+    let answerer: PeerId = of("answerer").parse().unwrap();
+    let sdp = |of: &str| format!("v=0\r\na=fingerprint:sha-256 {of}\r\n");
+    let offer = sdp(&of("certificate of the offerer"));
+    let answer = sdp(&of("certificate of the answerer"));
+    let certificates = (Fingerprint::of_sdp(&offer), Fingerprint::of_sdp(&answer));
+    let (own, other) = (certificates.0.unwrap(), certificates.1.unwrap());
+    assert_eq!((own.as_bytes(), other.as_bytes()), (&counting(0), &counting(32)));
+    let nonces = (Nonce::from_bytes(counting(64)), Nonce::from_bytes(counting(96)));
+    assert_eq!(nonces.0.reveal(), word("nonce of the offerer"));
+    assert_eq!(nonces.1.reveal(), word("nonce of the answerer"));
+    assert_eq!(nonces.0.commit(), word("word of the offer"));
+
+    let offer = Statement {
+        about: About::Offer,
+        epoch: 1,
+        from: offerer,
+        to: answerer,
+        own,
+        other: None,
+        reply_to: None,
+        sdp: Some(&offer),
+    };
+    let offered = Proof { word: nonces.0.commit(), mac: word("mac of the offer") };
+    assert!(key.is_proven(&offer, &offered), "the key is {}", of("authentication key"));
+    let answer = Statement {
+        about: About::Answer,
+        from: answerer,
+        to: offerer,
+        own: other,
+        other: Some(own),
+        reply_to: Some(offered.mac),
+        sdp: Some(&answer),
+        ..offer
+    };
+    let answered = Proof { word: nonces.1.reveal(), mac: word("mac of the answer") };
+    assert!(key.is_proven(&answer, &answered));
+    let confirm = Statement {
+        about: About::Confirm,
+        other: Some(other),
+        reply_to: Some(answered.word),
+        sdp: None,
+        ..offer
+    };
+    let confirmed = Proof { word: nonces.0.reveal(), mac: word("mac of the confirm") };
+    assert!(key.is_proven(&confirm, &confirmed));
+
+    let ends = (
+        CodePart { id: offerer, fingerprint: own, nonce: nonces.0 },
+        CodePart { id: answerer, fingerprint: other, nonce: nonces.1 },
+    );
+    let names = Code::new(&ends.0, &ends.1).emoji().map(|(_, name)| name);
+    assert_eq!(names.join(", "), of("code"));
+    assert_eq!(vector.len(), 13);
+}
+
+#[test]
+fn the_emoji_are_listed_in_their_order() {
+    let (_, list) = PAGE.split_once("```text\n").unwrap();
+    let lines = list.lines().take_while(|line| *line != "```");
+    let expected =
+        EMOJI.iter().enumerate().map(|(place, (emoji, name))| format!("{place} {emoji} {name}"));
+    assert_eq!(lines.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
 }
 
 /// The first two columns of the table after a line, without the back quotes.

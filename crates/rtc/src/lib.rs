@@ -26,6 +26,7 @@
 
 mod arrivals;
 mod candidate;
+mod certificate;
 mod error;
 mod interceptor;
 mod key_frame_requests;
@@ -35,6 +36,7 @@ mod sdp;
 mod steering;
 mod types;
 
+pub use certificate::Certificate;
 pub use link::Link;
 pub use types::{
     IceConfig, IcePolicy, LinkConfig, LinkError, LinkRole, LinkStats, MediaSink, StreamStats,

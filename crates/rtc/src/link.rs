@@ -75,7 +75,7 @@ impl Link {
         events: mpsc::Sender<LinkEvent>,
     ) -> Result<Self, LinkError> {
         let steering = Arc::new(Steering::new(Instant::now()));
-        let (peer, signals) = Peer::open(&config.ice, &steering).await?;
+        let (peer, signals) = Peer::open(&config, &steering).await?;
         let (actions, actions_end) = mpsc::channel(MAX_ACTIONS);
         let (ended, ended_end) = watch::channel(false);
         let connection = Arc::clone(&peer.connection);

@@ -41,7 +41,7 @@ use webrtc::{
 use self::{addresses::Addresses, link_runtime::LinkRuntime};
 pub(crate) use self::{codecs::TRANSPORT_CC, servers::Servers, tunnel::is_stand_in};
 use crate::{
-    IceConfig, IcePolicy, LinkError,
+    IcePolicy, LinkConfig, LinkError,
     error::name,
     interceptor::{self, SenderClocks, Shared},
     steering::Steering,
@@ -163,9 +163,10 @@ struct Contents {
 
 impl Peer {
     pub(crate) async fn open(
-        ice: &IceConfig,
+        config: &LinkConfig,
         steering: &Arc<Steering>,
     ) -> std::result::Result<(Self, Signals), LinkError> {
+        let LinkConfig { ice, certificate, .. } = config;
         let addresses = Addresses::new(ice.bind.clone());
         let Servers { known: servers, tunnels } =
             servers::resolve(&ice.servers, &ice.certificates).await;
@@ -189,6 +190,7 @@ impl Peer {
             let configuration = RTCConfigurationBuilder::default()
                 .with_ice_servers(servers.clone())
                 .with_ice_transport_policy(policy)
+                .with_certificates(vec![certificate.inner()])
                 .build();
             let handler = Arc::clone(&handler) as Arc<dyn PeerConnectionEventHandler>;
             let chain = interceptor::chain(shared.clone());

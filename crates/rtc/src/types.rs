@@ -5,6 +5,8 @@ use std::{fmt, net::IpAddr, time::Duration};
 use quartet_core::{EncodedFrame, RtpPacket, VoicePlayout};
 use quartet_proto::IceServer;
 
+use crate::Certificate;
+
 /// Which paths may be used (`RTCIceTransportPolicy`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum IcePolicy {
@@ -44,6 +46,8 @@ pub struct LinkConfig {
     pub role: LinkRole,
     /// How paths are found.
     pub ice: IceConfig,
+    /// Who this side is.
+    pub certificate: Certificate,
 }
 
 /// Why a link could not do what it was told; the connection is unusable afterwards.

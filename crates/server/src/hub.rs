@@ -347,11 +347,16 @@ impl Hub {
         message: ClientMessage,
     ) -> Result<(), Refusal> {
         match message {
-            ClientMessage::Description { to, epoch, kind, sdp } => {
+            ClientMessage::Description { to, epoch, kind, sdp, proof } => {
                 if sdp.len() > MAX_SDP_BYTES {
                     return Err(Refusal::because(ErrorCode::BadMessage, "the SDP is too long"));
                 }
-                self.relay(room, from, to, ServerMessage::Description { from, epoch, kind, sdp })
+                let proof = Some(proof);
+                let message = ServerMessage::Description { from, epoch, kind, sdp, proof };
+                self.relay(room, from, to, message)
+            }
+            ClientMessage::Confirm { to, epoch, proof } => {
+                self.relay(room, from, to, ServerMessage::Confirm { from, epoch, proof })
             }
             ClientMessage::Candidate { to, epoch, candidate } => {
                 let texts = [

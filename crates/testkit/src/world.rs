@@ -10,6 +10,7 @@ mod person;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     ops::Range,
     time::{Duration, Instant},
 };
@@ -18,7 +19,10 @@ use quartet_core::{
     LinkEvent,
     session::{Connection, Input, Output, Session, SessionConfig, SessionEvent},
 };
-use quartet_proto::{ClientMessage, Epoch, MediaState, PeerId, RoomId, ServerMessage, SessionKey};
+use quartet_proto::{
+    ClientMessage, Epoch, Fingerprint, LinkSecret, MediaState, NonceSeed, PeerId, ServerMessage,
+    SessionKey,
+};
 use quartet_server::{ConnId, Hub, HubConfig, Input as HubInput, Output as HubOutput};
 
 use self::link::SimLink;
@@ -64,6 +68,15 @@ struct Socket {
     last_down: Instant,
 }
 
+/// What a dishonest server passes on in the place of a message.
+struct Corruption(Box<dyn FnMut(ServerMessage) -> Vec<ServerMessage>>);
+
+impl fmt::Debug for Corruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Corruption")
+    }
+}
+
 /// See the module's head.
 #[derive(Debug)]
 pub struct World {
@@ -78,6 +91,7 @@ pub struct World {
     sockets: BTreeMap<u64, Socket>,
     people: Vec<Person>,
     cut: BTreeSet<(Who, Who)>,
+    corruptions: BTreeMap<Who, Corruption>,
     latency: Range<Duration>,
     /// Restarting ICE drops the old path at once, as webrtc-rs does; browsers keep it.
     restart_drops_path: bool,
@@ -101,6 +115,7 @@ impl World {
             sockets: BTreeMap::new(),
             people: Vec::new(),
             cut: BTreeSet::new(),
+            corruptions: BTreeMap::new(),
             latency: Duration::from_millis(1)..Duration::from_millis(60),
             restart_drops_path,
         };
@@ -116,18 +131,32 @@ impl World {
 
     /// Somebody comes into the room.
     pub fn join(&mut self) -> Who {
-        let mut key = [0; 16];
+        self.join_with(&LinkSecret::from_bytes([7; 16]))
+    }
+
+    /// Somebody comes into the room who claims to have the link, and has another one.
+    pub fn join_as_impostor(&mut self) -> Who {
+        self.join_with(&LinkSecret::from_bytes([8; 16]))
+    }
+
+    fn join_with(&mut self, secret: &LinkSecret) -> Who {
+        let (mut key, mut seed, mut certificate) = ([0; 16], [0; 32], [0; 32]);
         self.random.fill(&mut key);
+        self.random.fill(&mut seed);
+        self.random.fill(&mut certificate);
         let who = self.people.len();
         let config = SessionConfig {
-            room: RoomId::from_bytes([7; 16]),
+            room: LinkSecret::from_bytes([7; 16]).room_id(),
             key: SessionKey::from_bytes(key),
+            auth: secret.auth_key(),
+            seed: NonceSeed::from_bytes(seed),
             name: format!("Person {who}"),
             media: MediaState::default(),
         };
         let id = config.key.peer_id();
         let session = Session::new(config, self.now);
-        self.people.push(Person::new(id, session));
+        let certificate = Fingerprint::from_bytes(certificate);
+        self.people.push(Person::new(id, certificate, session));
         self.carry_out(who);
         who
     }
@@ -237,6 +266,21 @@ impl World {
         true
     }
 
+    /// From now on the server passes these on to somebody in the place of each of the hub's
+    /// messages.
+    pub fn corrupt(
+        &mut self,
+        who: Who,
+        change: impl FnMut(ServerMessage) -> Vec<ServerMessage> + 'static,
+    ) {
+        self.corruptions.insert(who, Corruption(Box::new(change)));
+    }
+
+    /// The server is honest again.
+    pub fn repent(&mut self) {
+        self.corruptions.clear();
+    }
+
     /// The server passes a message to somebody, whatever the hub thinks of it.
     pub fn forge(&mut self, to: Who, message: ServerMessage) {
         self.tell(to, Input::SocketMessage(message));
@@ -304,6 +348,12 @@ impl World {
                 };
                 if here.epoch != there.epoch || !here.is_over_same_path_as(there) {
                     return Some(format!("{a} and {b} use different links"));
+                }
+                let code = view.trust.code;
+                if code.is_none()
+                    || code != other.peers().get(&person.id).and_then(|it| it.trust.code)
+                {
+                    return Some(format!("{a} and {b} have different codes"));
                 }
             }
         }
@@ -429,8 +479,16 @@ impl World {
         while let Some(output) = self.hub.as_mut().and_then(Hub::poll) {
             match output {
                 HubOutput::Send(ConnId(socket), message) => {
-                    let at = self.arrival_down(socket);
-                    self.schedule(at, Happening::ToClient { socket, message });
+                    let owner = self.sockets.get(&socket).map(|socket| socket.owner);
+                    let corruption = owner.and_then(|who| self.corruptions.get_mut(&who));
+                    let messages = match corruption {
+                        Some(Corruption(change)) => change(message),
+                        None => vec![message],
+                    };
+                    for message in messages {
+                        let at = self.arrival_down(socket);
+                        self.schedule(at, Happening::ToClient { socket, message });
+                    }
                 }
                 HubOutput::Close(ConnId(socket)) => {
                     let at = self.arrival_down(socket);
@@ -460,7 +518,8 @@ impl World {
                 }
                 Output::OpenLink { peer, epoch, offerer, .. } => {
                     let serial = self.next_serial();
-                    let link = SimLink::new(serial, epoch, offerer, self.now);
+                    let name = (serial, self.people[who].certificate);
+                    let link = SimLink::new(name, epoch, offerer, self.now);
                     let before = self.people[who].links.insert(peer, link);
                     assert!(before.is_none(), "{who} has two links to {peer}");
                 }

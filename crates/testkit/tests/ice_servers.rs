@@ -7,7 +7,8 @@ use quartet_core::{
     session::{Input, Output, Session, SessionConfig},
 };
 use quartet_proto::{
-    Epoch, IceServer, MediaState, PeerId, PeerInfo, RoomId, RoomPolicy, ServerMessage, SessionKey,
+    Epoch, IceServer, LinkSecret, MediaState, NonceSeed, PeerId, PeerInfo, RoomId, RoomPolicy,
+    ServerMessage, SessionKey,
 };
 
 const MEDIA: MediaState = MediaState { muted: false, camera_off: false };
@@ -34,7 +35,9 @@ impl Member {
     fn with(ice_servers: Vec<IceServer>) -> Self {
         let key = SessionKey::from_bytes([7; 16]);
         let (room, now, you) = (RoomId::from_bytes([1; 16]), Instant::now(), key.peer_id());
-        let config = SessionConfig { room, key, name: "Ann".into(), media: MEDIA };
+        let (auth, seed) =
+            (LinkSecret::from_bytes([1; 16]).auth_key(), NonceSeed::from_bytes([1; 32]));
+        let config = SessionConfig { room, key, auth, seed, name: "Ann".into(), media: MEDIA };
         let mut member = Self { session: Session::new(config, now), now, you };
         member.session.handle(now, Input::SocketOpened);
         member.welcome(ice_servers);

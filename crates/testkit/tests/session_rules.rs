@@ -10,8 +10,8 @@ use quartet_core::{
     session::{Connection, Input, Output, Session, SessionConfig, SessionEnd, SessionEvent},
 };
 use quartet_proto::{
-    Candidate, ClientMessage, DescriptionKind, Epoch, ErrorCode, MediaState, PeerId, PeerInfo,
-    RoomId, RoomPolicy, ServerMessage, SessionKey,
+    Candidate, ClientMessage, DescriptionKind, Epoch, ErrorCode, LinkSecret, MediaState, NonceSeed,
+    PeerId, PeerInfo, RoomId, RoomPolicy, ServerMessage, SessionKey,
 };
 use quartet_testkit::world::{Person, Who, World};
 
@@ -406,7 +406,7 @@ fn a_flood_of_descriptions_is_harmless() {
                 let sdp = sdp.clone();
                 move |from: PeerId, turn: u32| {
                     let epoch = epoch.saturating_add(turn);
-                    ServerMessage::Description { from, epoch, kind, sdp: sdp.clone() }
+                    ServerMessage::Description { from, epoch, kind, sdp: sdp.clone(), proof: None }
                 }
             };
             assert_harmless(lie(0));
@@ -435,7 +435,8 @@ fn what_comes_from_strangers_is_dropped() {
     let from = PeerId::from_u64(1);
     let before = world.person(0).opened.len();
     let kind = DescriptionKind::Offer;
-    world.forge(0, ServerMessage::Description { from, epoch: 1, kind, sdp: "1 1".to_owned() });
+    let (sdp, proof) = ("1 1".to_owned(), None);
+    world.forge(0, ServerMessage::Description { from, epoch: 1, kind, sdp, proof });
     world.forge(0, ServerMessage::Negotiate { from, epoch: 0, renew: true });
     world.forge(0, ServerMessage::PeerMedia { peer: from, media: MediaState::default() });
     assert_eq!(world.person(0).opened.len(), before);
@@ -463,7 +464,9 @@ fn a_joiner_hears_at_once_who_is_there_and_then_of_each() {
     let key = SessionKey::from_bytes([7; 16]);
     let (room, now) = (RoomId::from_bytes([1; 16]), Instant::now());
     let (name, media) = ("Ann".to_owned(), MediaState::default());
-    let mut session = Session::new(SessionConfig { room, key: key.clone(), name, media }, now);
+    let (auth, seed) = (LinkSecret::from_bytes([1; 16]).auth_key(), NonceSeed::from_bytes([1; 32]));
+    let config = SessionConfig { room, key: key.clone(), auth, seed, name, media };
+    let mut session = Session::new(config, now);
     session.handle(now, Input::SocketOpened);
     let info = |id, name: &str| PeerInfo { id, name: name.to_owned(), media };
     let (bo, cy) = (PeerId::from_u64(1), PeerId::from_u64(2));

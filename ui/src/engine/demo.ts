@@ -15,6 +15,7 @@ import type {
   UiEvent,
 } from '../bindings';
 import { DemoPainter } from './demo_pictures';
+import type { Code } from './browser/core/trust';
 import type { CallEngine, DeviceKind, PictureListener, TileId } from './engine';
 
 const RUNNING: DeviceState = { is: 'running' };
@@ -57,6 +58,10 @@ export class DemoEngine implements CallEngine {
       muted: index === 2,
       camera_off: index === 2 && query.has('dark'),
       connection: 'connected',
+      trust: {
+        code: [17 + index, 54 - index, 9 + index, 41 + index],
+        mark: index === 0 && query.has('confirmed') ? 'confirmed' : 'unconfirmed',
+      },
     }));
     const broken: DeviceState = { is: 'failed', code: 'busy', message: 'in use' };
     this.view = {
@@ -189,6 +194,16 @@ export class DemoEngine implements CallEngine {
 
   async openUrl(url: string): Promise<void> {
     window.open(url, '_blank', 'noopener,noreferrer');
+  }
+
+  confirmCode(id: string, _code: Code, matches: boolean): Promise<void> {
+    const { room } = this.view;
+    const mark = matches ? ('confirmed' as const) : ('unconfirmed' as const);
+    const peers = room?.peers.map((peer) =>
+      peer.id === id ? { ...peer, trust: { ...peer.trust, mark } } : peer,
+    );
+    if (room && peers) this.change({ room: { ...room, peers } });
+    return Promise.resolve();
   }
 
   showTile(tile: TileId, place: HTMLElement, listener: PictureListener): () => void {

@@ -3,6 +3,7 @@
 
 import type { Boot, FailureView, Settings, UiEvent } from '../bindings';
 import type { Entrance } from './browser/core/entrance';
+import type { Code } from './browser/core/trust';
 
 export type DeviceKind = 'camera' | 'microphone' | 'speaker';
 
@@ -45,6 +46,8 @@ export interface CallEngine {
   say(text: string): Promise<void>;
   /** Opens an address of the web in the browser, beside the call. */
   openUrl(url: string): Promise<void>;
+  /** The person has compared somebody's code with them, or takes that back. */
+  confirmCode(peer: string, code: Code, matches: boolean): Promise<void>;
 
   /**
    * Shows a tile's pictures in a place of the page, with an element of the engine's own that fills

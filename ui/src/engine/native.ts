@@ -4,6 +4,7 @@ import { Channel, invoke } from '@tauri-apps/api/core';
 
 import type { Boot, Settings, UiEvent } from '../bindings';
 import { TilePainter, type TileFeed } from '../video/painter';
+import type { Code } from './browser/core/trust';
 import type { CallEngine, DeviceKind, PictureListener, TileId } from './engine';
 
 export class NativeEngine implements CallEngine {
@@ -60,6 +61,10 @@ export class NativeEngine implements CallEngine {
 
   openUrl(url: string): Promise<void> {
     return invoke('open_url', { url });
+  }
+
+  confirmCode(peer: string, code: Code, matches: boolean): Promise<void> {
+    return invoke('confirm_code', { peer, code, matches });
   }
 
   showTile(tile: TileId, place: HTMLElement, listener: PictureListener): () => void {

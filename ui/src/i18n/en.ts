@@ -45,6 +45,7 @@ export const en = {
   'call.offline':
     'The server does not answer. Your call goes on; nobody new can come in until it is back.',
   'call.busy': 'Your computer is busy: the picture is smaller for now.',
+  'call.relayOnly': 'Through a relay only: the others do not see your addresses.',
   'call.controls': 'Call controls',
   'call.people': { one: '{count} person in the call', other: '{count} people in the call' },
   'call.speakingMuted': 'You are muted: nobody hears you. Press M to unmute.',
@@ -58,9 +59,24 @@ export const en = {
   'tile.connected': 'Connected',
   'tile.reconnecting': 'Connection lost, reconnecting …',
   'tile.failed': 'No connection yet, trying again …',
+  'tile.untrusted':
+    'This connection could not be verified: somebody may stand between you. Nothing is sent.',
   'tile.noCamera': 'No camera',
   'tile.cameraStarting': 'Starting the camera …',
   'tile.cameraFailed': 'The camera does not work',
+
+  'trust.verify': 'Compare codes with {name}',
+  'trust.confirmed': 'Codes compared: it is {name}, and nobody between',
+  'trust.changed': '{name} has changed: compare codes again',
+  'trust.title': 'Is nobody between you and {name}?',
+  'trust.compare': 'Read these aloud. {name} sees the same four, in the same order, if nobody is.',
+  'trust.code': 'The code',
+  'trust.match': 'They match',
+  'trust.differ': 'If they differ, leave the call, and send a new link another way.',
+  'trust.undo': 'They do not match after all',
+  'trust.changedHint':
+    'You had compared codes with {name}, but another connection has taken that place since.',
+  'trust.gone': 'This person is not connected any more.',
 
   'control.mute': 'Mute microphone',
   'control.unmute': 'Unmute microphone',
@@ -165,6 +181,9 @@ export const en = {
   'said.peerConnected': 'Connected to {name}',
   'said.peerReconnecting': 'Connection to {name} lost, reconnecting',
   'said.peerFailed': 'No connection to {name} yet, trying again',
+  'said.peerUntrusted': 'The connection to {name} could not be verified',
+  'said.peerConfirmed': 'Codes compared with {name}',
+  'said.peerChanged': '{name} has changed: compare codes again',
   'said.muted': 'You are muted',
   'said.unmuted': 'You are no longer muted',
   'said.cameraOff': 'Your camera is off',

@@ -31,7 +31,9 @@ let sent: ClientMessage[];
 beforeEach(() => {
   events = [];
   sent = [];
-  const config = { room: 'room', key: 'key', own: ME, name: 'Me', media, policy: 'knock' } as const;
+  const [auth, seed] = [new Uint8Array(32), new Uint8Array(32)];
+  const who = { key: 'key', own: ME, auth, seed, name: 'Me' };
+  const config = { room: 'room', ...who, media, policy: 'knock' } as const;
   session = new Session(config, 0);
   session.handle(0, { type: 'socket_opened' });
   carryOut();

@@ -45,6 +45,9 @@ describe('a message of the server', () => {
     JSON.stringify({ ...description, from: ID.toUpperCase() }),
     JSON.stringify({ ...description, from: `${ID}0` }),
     JSON.stringify({ ...description, sdp: null }),
+    JSON.stringify({ ...description, proof: 'x' }),
+    JSON.stringify({ ...description, proof: { word: 'x'.repeat(43), mac: 'A'.repeat(43) } }),
+    JSON.stringify({ type: 'confirm', from: ID, epoch: 1 }),
     JSON.stringify({ type: 'peer_left', peer: ID, reason: 'pushed' }),
     JSON.stringify({ type: 'peer_media', peer: ID, media: { muted: 1, camera_off: false } }),
     JSON.stringify({ type: 'roster', peers: 'many' }),
@@ -53,7 +56,7 @@ describe('a message of the server', () => {
   });
 
   it('may have fields that are not known', () => {
-    expect(read({ ...description, proof: 'x', later: [] })).toMatchObject({ sdp: 'v=0' });
+    expect(read({ ...description, later: [] })).toMatchObject({ sdp: 'v=0' });
   });
 
   it('has a description as long as allowed and not longer', () => {

@@ -5,6 +5,7 @@ import type { PeerInfo } from '../../src/engine/browser/core/messages';
 
 const link = { server: 'https://quartet.example', secret: 'AAECAwQFBgcICQoLDA0ODw' };
 const media = { muted: false, camera_off: false };
+const trust = { code: null, mark: 'unconfirmed' as const };
 const ann: PeerInfo = { id: '000000000000000a', name: 'Ann', media };
 const bob: PeerInfo = { id: '000000000000000b', name: 'Bob', media };
 
@@ -30,8 +31,8 @@ it('leads from the green room into the call, with those who are there', () => {
   model.apply({ type: 'peer_media', peer: bob.id, media: { muted: true, camera_off: true } });
   expect(model.view.phase).toEqual({ at: 'in_call', signalling_online: true });
   expect(model.view.room?.peers).toEqual([
-    { id: ann.id, name: 'Ann', ...media, connection: 'connected' },
-    { id: bob.id, name: 'Bob', muted: true, camera_off: true, connection: 'connecting' },
+    { id: ann.id, name: 'Ann', ...media, connection: 'connected', trust },
+    { id: bob.id, name: 'Bob', muted: true, camera_off: true, connection: 'connecting', trust },
   ]);
   model.apply({ type: 'peer_left', peer: ann });
   expect(model.view.room?.peers.map(({ name }) => name)).toEqual(['Bob']);

@@ -1,6 +1,8 @@
 // A signalling server for tests under virtual time, as small as the protocol page allows, and people
 // around it: sessions with links that connect when offer and answer have met.
 
+import { sha256 } from '@noble/hashes/sha2.js';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
 import type {
   ClientMessage,
   PeerId,
@@ -9,6 +11,10 @@ import type {
 } from '../../src/engine/browser/core/messages';
 import type { LinkEvent, Output, SessionEvent } from '../../src/engine/browser/core/output';
 import { Session, type Input } from '../../src/engine/browser/core/session';
+
+function generationOf(sdp: string): number {
+  return Number(sdp.split('\r\n')[1]);
+}
 
 /** One way between a participant and the server, milliseconds. */
 const DELAY = 20;
@@ -38,8 +44,8 @@ export class World {
   private events: { at: number; order: number; run: () => void }[] = [];
   private order = 0;
 
-  person(id: PeerId, name = id): Person {
-    const person = new Person(this, id, name);
+  person(id: PeerId, name = id, secret = 'secret'): Person {
+    const person = new Person(this, id, name, secret);
     this.people.push(person);
     person.begin();
     return person;
@@ -108,6 +114,7 @@ export class World {
       case 'ping':
         return person.hear({ type: 'pong' });
       case 'description':
+      case 'confirm':
       case 'candidate':
       case 'negotiate': {
         if (!this.members.has(person.id)) {
@@ -147,6 +154,8 @@ export class Person {
   readonly sent: ClientMessage[] = [];
   readonly links = new Map<PeerId, FakeLink>();
   opened = 0;
+  /** The same for the whole visit, if they play by the rules. */
+  certificate: string;
   /** Counts sockets; what an earlier one brings is dropped. */
   private socket = 0;
   private open = false;
@@ -155,18 +164,18 @@ export class Person {
     readonly world: World,
     readonly id: PeerId,
     readonly name: string,
-  ) {}
+    /** What is behind the # of the link that they have. */
+    readonly secret = 'secret',
+  ) {
+    this.certificate = `certificate of ${id}`;
+  }
 
   begin(): void {
     const media = { muted: false, camera_off: false };
-    const config = {
-      room: 'room',
-      key: `key of ${this.id}`,
-      own: this.id,
-      name: this.name,
-      media,
-      policy: 'open' as const,
-    };
+    const [key, seed] = [`key of ${this.id}`, sha256(utf8ToBytes(`seed of ${this.id}`))];
+    const auth = sha256(utf8ToBytes(this.secret));
+    const who = { key, own: this.id, auth, seed, name: this.name };
+    const config = { room: 'room', ...who, media, policy: 'open' as const };
     this.session = new Session(config, this.world.now);
     this.carryOut();
   }
@@ -272,19 +281,26 @@ export class Person {
     if (link?.epoch !== epoch) throw new Error('an action for no link');
     if (action.type === 'candidate' || action.type === 'ice_servers') return;
     if (action.type === 'offer') {
-      const sdp = String(++link.generation);
+      const sdp = this.describe(++link.generation);
       this.world.later(0, () => this.linkSays(peer, { type: 'description', kind: 'offer', sdp }));
       return;
     }
     if (action.kind === 'offer') {
-      link.generation = Number(action.sdp);
+      link.generation = generationOf(action.sdp);
+      const sdp = this.describe(link.generation);
       this.world.later(0, () => {
-        this.linkSays(peer, { type: 'description', kind: 'answer', sdp: action.sdp });
+        this.linkSays(peer, { type: 'description', kind: 'answer', sdp });
       });
-    } else if (Number(action.sdp) !== link.generation) {
+    } else if (generationOf(action.sdp) !== link.generation) {
       return;
     }
     this.world.later(2 * DELAY, () => this.connect(peer, epoch));
+  }
+
+  private describe(generation: number): string {
+    const bytes = sha256(utf8ToBytes(this.certificate));
+    const certificate = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+    return `a=fingerprint:sha-256 ${certificate}\r\n${String(generation)}`;
   }
 
   /** Both ends have taken each other's descriptions, or will have. */

@@ -149,7 +149,9 @@ describe('a session', () => {
   });
 
   it('believes in a bounded number of people, each once, and not in itself', () => {
-    const config = { room: '', key: '', own: A, name: '', media: quiet, policy: 'open' } as const;
+    const [auth, seed] = [new Uint8Array(32), new Uint8Array(32)];
+    const who = { key: '', own: A, auth, seed, name: '' };
+    const config = { room: '', ...who, media: quiet, policy: 'open' } as const;
     const session = new Session(config, 0);
     session.handle(0, { type: 'socket_opened' });
     const peers = Array.from({ length: 40 }, (_, index) => somebody(index % 20));
@@ -242,7 +244,7 @@ describe('a pair', () => {
 
   it('drops what belongs to another epoch or to the wrong side', () => {
     const before = { opened: ann.opened, epoch: ann.links.get(B)?.epoch };
-    const answer = { type: 'description', from: B, kind: 'answer', sdp: 'x' } as const;
+    const answer = { type: 'description', from: B, kind: 'answer', sdp: 'x', proof: null } as const;
     ann.hear({ ...answer, epoch: 0 });
     ann.hear({ ...answer, epoch: 1 });
     ann.hear({ ...answer, epoch: 9 });
@@ -255,7 +257,7 @@ describe('a pair', () => {
   it('costs a bounded number of links, whatever a peer offers', () => {
     const before = bob.opened;
     for (let epoch = 2; epoch < 200; epoch++) {
-      bob.hear({ type: 'description', from: A, epoch, kind: 'offer', sdp: 'x' });
+      bob.hear({ type: 'description', from: A, epoch, kind: 'offer', sdp: 'x', proof: null });
     }
     world.run(100);
     expect(bob.opened - before).toBeLessThanOrEqual(10);

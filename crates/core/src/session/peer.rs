@@ -7,8 +7,8 @@ use std::{
 
 use quartet_proto::{MediaState, PeerId, PeerInfo};
 
-use super::{Connection, Outbox, SessionEvent};
-use crate::negotiator::{DISCONNECTED_LIMIT, Negotiator};
+use super::{Connection, Outbox, SessionEvent, Trust};
+use crate::negotiator::{Credentials, DISCONNECTED_LIMIT, Negotiator};
 
 /// Somebody whom the server does not list stays this long while the link is connected: long enough
 /// for both sides to find a restarted server, as their tries are at most 8 s apart.
@@ -23,6 +23,8 @@ pub(super) struct Peer {
     pub(super) negotiator: Negotiator,
     /// What the user was told last.
     told: Connection,
+    /// Likewise.
+    told_trust: Trust,
     /// The server does not list them.
     absence: Option<Absence>,
 }
@@ -39,9 +41,10 @@ struct Absence {
 }
 
 impl Peer {
-    pub(super) fn new(own: PeerId, info: PeerInfo) -> Self {
-        let negotiator = Negotiator::new(own, info.id);
-        Self { info, negotiator, told: Connection::Connecting, absence: None }
+    pub(super) fn new(own: PeerId, info: PeerInfo, credentials: Credentials) -> Self {
+        let negotiator = Negotiator::new(own, info.id, credentials);
+        let (told, told_trust) = (Connection::Connecting, Trust::default());
+        Self { info, negotiator, told, told_trust, absence: None }
     }
 
     /// The server lists them again, or still.
@@ -79,6 +82,10 @@ impl Peer {
         let connection = self.negotiator.connection();
         if mem::replace(&mut self.told, connection) != connection {
             out.event(SessionEvent::PeerConnection(self.info.id, connection));
+        }
+        let trust = self.negotiator.trust();
+        if mem::replace(&mut self.told_trust, trust) != trust {
+            out.event(SessionEvent::PeerTrust(self.info.id, trust));
         }
         if let Some(absence) = &mut self.absence {
             if connection == Connection::Connected {

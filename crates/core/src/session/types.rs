@@ -3,8 +3,8 @@
 use std::fmt;
 
 use quartet_proto::{
-    ClientMessage, Epoch, ErrorCode, IceServer, MediaState, PeerId, PeerInfo, RoomId,
-    ServerMessage, SessionKey,
+    AuthKey, ClientMessage, Code, Epoch, ErrorCode, IceServer, MediaState, NonceSeed, PeerId,
+    PeerInfo, RoomId, ServerMessage, SessionKey,
 };
 
 use crate::{LinkAction, LinkEvent};
@@ -17,6 +17,11 @@ pub struct SessionConfig {
     /// Made for this visit, from a cryptographic random source; it is also what spreads the
     /// retries of several participants in time.
     pub key: SessionKey,
+    /// What everybody in the room proves to belong there with.
+    pub auth: AuthKey,
+    /// Made for this visit, from a cryptographic random source: what the codes of this visit's pairs
+    /// are made of.
+    pub seed: NonceSeed,
     /// The display name.
     pub name: String,
     /// What is sent and withheld from the start.
@@ -36,6 +41,16 @@ pub enum Input {
     Leave,
     /// The user: what is sent and withheld has changed.
     SetMedia(MediaState),
+    /// The user: the code of somebody was compared with them. Nothing happens if it is no longer
+    /// the present one.
+    ConfirmCode {
+        /// With whom.
+        peer: PeerId,
+        /// The code that the user has seen.
+        code: Code,
+        /// It is the same there; false takes that back.
+        matches: bool,
+    },
     /// The machine: its addresses may have changed.
     NetworkChanged,
     /// The socket asked for by [`Output::OpenSocket`] is open.
@@ -109,6 +124,31 @@ pub enum Connection {
     Reconnecting,
     /// Every try since it was last connected has ended without a path; the next one comes.
     Failed,
+    /// Whoever is in that person's place could not prove to have the join link: the server, or
+    /// somebody between, is not honest. A few more tries follow, and then none.
+    Untrusted,
+}
+
+/// What the user has made of somebody's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Mark {
+    /// Nothing yet.
+    #[default]
+    Unconfirmed,
+    /// It is the same there. That stays true over every reconnect of this visit.
+    Confirmed,
+    /// It was; but now somebody with another certificate is in that person's place.
+    Changed,
+}
+
+/// How sure it is that nobody stands between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Trust {
+    /// To be compared with the other one: the same at both ends if nobody does. None before both
+    /// have described themselves.
+    pub code: Option<Code>,
+    /// What the user has made of it.
+    pub mark: Mark,
 }
 
 /// What a session says.
@@ -135,6 +175,8 @@ pub enum SessionEvent {
     PeerMedia(PeerId, MediaState),
     /// The connection to somebody has changed.
     PeerConnection(PeerId, Connection),
+    /// What is known of somebody's identity has changed; at first nothing is.
+    PeerTrust(PeerId, Trust),
     /// The server refused something; the call goes on. The same code comes at most once in 30 s.
     Error {
         /// The stable word.

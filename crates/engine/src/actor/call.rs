@@ -10,8 +10,10 @@ use quartet_core::{
         SessionEvent,
     },
 };
-use quartet_proto::{ClientMessage, MediaState, PeerId, PeerInfo, ServerUrl, SessionKey};
-use quartet_rtc::IceConfig;
+use quartet_proto::{
+    ClientMessage, MediaState, NonceSeed, PeerId, PeerInfo, ServerUrl, SessionKey,
+};
+use quartet_rtc::{Certificate, IceConfig};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +36,8 @@ pub(super) struct Call {
     media: MediaState,
     server: ServerUrl,
     pub(super) ice: IceConfig,
+    /// The same for all links of the visit.
+    pub(super) certificate: Certificate,
     pub(super) socket: Option<SocketHandle>,
     pub(super) peers: HashMap<PeerId, Peer>,
     pub(super) chat: Chat,
@@ -80,10 +84,19 @@ impl Actor {
     pub(super) fn join(&mut self, request: JoinRequest) {
         let now = Instant::now();
         let media = self.sources.media();
+        let certificate = match Certificate::generate() {
+            Ok(certificate) => certificate,
+            Err(error) => {
+                let (code, message) = (FailureCode::Internal, error.to_string());
+                return self.events.send(Event::Ended(EndReason::Failed { code, message }));
+            }
+        };
         let config = SessionConfig {
             room: request.link.secret.room_id(),
             // From the thread's ChaCha generator, which the system seeds.
             key: SessionKey::from_bytes(rand::random()),
+            auth: request.link.secret.auth_key(),
+            seed: NonceSeed::from_bytes(rand::random()),
             name: request.name,
             media,
         };
@@ -93,6 +106,7 @@ impl Actor {
             media,
             server: request.link.server,
             ice: request.ice,
+            certificate,
             socket: None,
             peers: HashMap::new(),
             chat,
@@ -252,6 +266,9 @@ impl Actor {
             }
             SessionEvent::PeerConnection(peer, state) => {
                 self.events.send(Event::PeerConnection(peer, state));
+            }
+            SessionEvent::PeerTrust(peer, trust) => {
+                self.events.send(Event::PeerTrust(peer, trust));
             }
             SessionEvent::Error { code, message } => {
                 self.events.send(Event::Error { code: FailureCode::Refused(code), message });

@@ -165,7 +165,7 @@ impl Actor {
         let intake = self.add_peer(peer);
         let Some(call) = &mut self.call else { return };
         let Some(known) = call.peers.get_mut(&peer) else { return };
-        let mut ice = call.ice.clone();
+        let (mut ice, certificate) = (call.ice.clone(), call.certificate.clone());
         ice.servers.extend(ice_servers);
         let role = if offerer { LinkRole::Offerer } else { LinkRole::Answerer };
         let voice = self.mixer.add(peer);
@@ -177,7 +177,7 @@ impl Actor {
         let task = link_task::run(
             peer,
             generation,
-            LinkConfig { role, ice },
+            LinkConfig { role, ice, certificate },
             sink,
             self.inputs.clone(),
             cancel.clone(),
@@ -238,7 +238,8 @@ impl Actor {
 #[cfg(test)]
 mod tests {
     use quartet_proto::{
-        ClientMessage, JoinLink, LinkSecret, PeerInfo, RoomPolicy, ServerMessage, ServerUrl,
+        About, ClientMessage, Fingerprint, JoinLink, LinkSecret, PeerInfo, RoomPolicy,
+        ServerMessage, ServerUrl, Statement, Word,
     };
     use quartet_rtc::IceConfig;
     use tokio::sync::mpsc;
@@ -254,7 +255,9 @@ mod tests {
     /// Enters a room where [`PEER`] is, and gives the number of the link to it.
     fn visit(actor: &mut Actor) -> Generation {
         let server = ServerUrl::parse("http://127.0.0.1:1").unwrap();
-        let link = JoinLink { server, secret: LinkSecret::from_bytes([1; 16]) };
+        let secret = LinkSecret::from_bytes([1; 16]);
+        let auth = secret.auth_key();
+        let link = JoinLink { server, secret };
         actor.join(JoinRequest { link, name: "Ann".to_owned(), ice: IceConfig::default() });
         actor.carry_out();
         let (outgoing, mut sent) = mpsc::channel(socket::OUTGOING_QUEUE);
@@ -279,7 +282,20 @@ mod tests {
         actor.socket_news(generation, SocketNews::Message(welcome));
         // The lower id offers.
         let (from, epoch, kind) = (PEER, 1, quartet_proto::DescriptionKind::Offer);
-        let offer = ServerMessage::Description { from, epoch, kind, sdp: "v=0".to_owned() };
+        let own = Fingerprint::from_bytes([1; 32]);
+        let sdp = format!("v=0\r\na=fingerprint:sha-256 {own}\r\n");
+        let offer = Statement {
+            about: About::Offer,
+            epoch,
+            from,
+            to: you,
+            own,
+            other: None,
+            reply_to: None,
+            sdp: Some(&sdp),
+        };
+        let proof = Some(auth.prove(&offer, Word::from_bytes([1; 32])));
+        let offer = ServerMessage::Description { from, epoch, kind, sdp, proof };
         actor.socket_news(generation, SocketNews::Message(offer));
         actor.carry_out();
         current(actor).unwrap()

@@ -9,7 +9,8 @@ const PAGE: &str = include_str!("../../page/page.html");
 const COMMON: &str = include_str!("../../page/page.js");
 const PICTURES: &str = include_str!("../../page/pictures.js");
 const MESH: &str = include_str!("../../page/mesh.js");
-const QUARTET: &str = include_str!("../../page/quartet.js");
+const QUARTET: &str =
+    concat!(include_str!("../../page/proof.js"), "\n", include_str!("../../page/quartet.js"));
 
 /// What a page is told in its address; see `page/page.js`.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -45,6 +46,8 @@ pub struct QuartetCall {
     pub server: String,
     /// The room there.
     pub room: RoomId,
+    /// What is behind the `#` of its link.
+    pub secret: String,
     /// Voice packets carry copies of those before (RFC 2198).
     pub red: bool,
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use quartet_core::{EncodedFrame, LinkAction, LinkEvent, LinkState, RtpPacket};
 use quartet_proto::{Candidate, DescriptionKind};
-use quartet_rtc::{Link, LinkConfig, LinkRole, MediaSink};
+use quartet_rtc::{Certificate, Link, LinkConfig, LinkRole, MediaSink};
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout},
@@ -210,8 +210,10 @@ async fn a_sink_that_panics_breaks_its_own_link_only() {
 
 async fn open(role: LinkRole) -> (Link, mpsc::Receiver<LinkEvent>) {
     let (sender, events) = mpsc::channel(64);
-    let link = Link::open(LinkConfig { role, ice: loopback() }, Arc::new(Recorder::deaf()), sender)
-        .await
-        .unwrap();
+    let (ice, certificate) = (loopback(), Certificate::generate().unwrap());
+    let link =
+        Link::open(LinkConfig { role, ice, certificate }, Arc::new(Recorder::deaf()), sender)
+            .await
+            .unwrap();
     (link, events)
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use quartet_core::{LinkAction, LinkEvent};
-use quartet_rtc::{Link, LinkConfig, LinkRole};
+use quartet_rtc::{Certificate, Link, LinkConfig, LinkRole};
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout},
@@ -16,7 +16,8 @@ async fn sending_never_waits() {
     // One link whose events nobody takes: its actor stands still after the first.
     let (full, _events) = mpsc::channel(1);
     full.send(LinkEvent::KeyFrameWanted).await.unwrap();
-    let config = LinkConfig { role: LinkRole::Offerer, ice: loopback() };
+    let (role, certificate) = (LinkRole::Offerer, Certificate::generate().unwrap());
+    let config = LinkConfig { role, ice: loopback(), certificate };
     let stalled = Link::open(config, Arc::new(Recorder::deaf()), full).await.unwrap();
     stalled.act(LinkAction::Offer { ice_restart: false });
     let mut pair = Pair::connected().await;
@@ -51,7 +52,8 @@ async fn sending_never_waits() {
 async fn more_actions_than_a_stalled_link_can_keep_break_it() {
     let (full, mut events) = mpsc::channel(1);
     full.send(LinkEvent::KeyFrameWanted).await.unwrap();
-    let config = LinkConfig { role: LinkRole::Offerer, ice: loopback() };
+    let (role, certificate) = (LinkRole::Offerer, Certificate::generate().unwrap());
+    let config = LinkConfig { role, ice: loopback(), certificate };
     let link = Link::open(config, Arc::new(Recorder::deaf()), full).await.unwrap();
     for _ in 0..2_000 {
         link.act(LinkAction::Offer { ice_restart: true });

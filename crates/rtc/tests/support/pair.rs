@@ -16,7 +16,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use quartet_core::{EncodedFrame, LinkAction, LinkEstimate, LinkEvent, LinkState, RtpPacket};
 use quartet_proto::{Candidate, PeerMessage};
-use quartet_rtc::{IceConfig, Link, LinkConfig, LinkRole, MediaSink};
+use quartet_rtc::{Certificate, IceConfig, Link, LinkConfig, LinkRole, MediaSink};
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::JoinHandle,
@@ -96,7 +96,9 @@ impl Side {
         sink: Arc<dyn MediaSink>,
     ) -> Self {
         let (events_in, events) = mpsc::channel(64);
-        let link = Link::open(LinkConfig { role, ice }, sink, events_in).await.unwrap();
+        let certificate = Certificate::generate().unwrap();
+        let config = LinkConfig { role, ice, certificate };
+        let link = Link::open(config, sink, events_in).await.unwrap();
         Self {
             link: Arc::new(link),
             pictures: mpsc::unbounded_channel().1,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use quartet_proto::{
     ClientMessage, DescriptionKind, ErrorCode, LeaveReason, MediaState, PROTOCOL_VERSION, PeerId,
-    PeerInfo, RoomId, RoomPolicy, ServerMessage, SessionKey,
+    PeerInfo, Proof, RoomId, RoomPolicy, ServerMessage, SessionKey, Word,
 };
 use quartet_server::{ConnId, Hub, HubConfig, Input, Output};
 
@@ -12,6 +12,9 @@ pub(crate) const A: ConnId = ConnId(1);
 pub(crate) const B: ConnId = ConnId(2);
 pub(crate) const C: ConnId = ConnId(3);
 pub(crate) const D: ConnId = ConnId(4);
+/// Of anything: a server looks at none.
+pub(crate) const PROOF: Proof =
+    Proof { word: Word::from_bytes([1; 32]), mac: Word::from_bytes([2; 32]) };
 pub(crate) const MUTED: MediaState = MediaState { muted: true, camera_off: false };
 pub(crate) const OPEN: MediaState = MediaState { muted: false, camera_off: false };
 
@@ -104,7 +107,8 @@ pub(crate) fn info(conn: ConnId) -> PeerInfo {
 }
 
 pub(crate) fn offer(to: PeerId) -> ClientMessage {
-    ClientMessage::Description { to, epoch: 1, kind: DescriptionKind::Offer, sdp: "v=0".into() }
+    let (kind, sdp) = (DescriptionKind::Offer, "v=0".into());
+    ClientMessage::Description { to, epoch: 1, kind, sdp, proof: PROOF }
 }
 
 pub(crate) fn welcome(you: ConnId, others: &[ConnId]) -> Output {

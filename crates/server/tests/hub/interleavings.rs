@@ -11,7 +11,7 @@ use std::{
 use fastrand::Rng;
 use quartet_proto::{
     Candidate, ClientMessage, DescriptionKind, ErrorCode, MediaState, PROTOCOL_VERSION, PeerId,
-    PeerInfo, RoomId, RoomPolicy, ServerMessage, SessionKey,
+    PeerInfo, Proof, RoomId, RoomPolicy, ServerMessage, SessionKey, Word,
     limits::{MAX_WAITING, RESUME_GRACE, ROOM_CAPACITY, SILENCE_LIMIT},
 };
 use quartet_server::{ConnId, Hub, HubConfig, Input, Output};
@@ -181,6 +181,10 @@ impl World {
                         epoch,
                         kind: DescriptionKind::Offer,
                         sdp: "v=0".into(),
+                        proof: Proof {
+                            word: Word::from_bytes([1; 32]),
+                            mac: Word::from_bytes([2; 32]),
+                        },
                     },
                     31..36 => ClientMessage::Candidate {
                         to,
@@ -323,6 +327,8 @@ impl World {
             let client = self.clients.get_mut(&conn).expect("nothing is sent after the end");
             let asked = asked.filter(|asked| asked.conn == conn);
             match message {
+                // Nobody says it here.
+                ServerMessage::Confirm { .. } => panic!("a confirmation from nowhere"),
                 ServerMessage::Waiting => {
                     assert!(client.view.is_none() && client.waiting.is_none());
                     client.watching = None;

@@ -13,8 +13,8 @@ use quartet_proto::{
 use quartet_server::{ConnId, HubConfig, Input, MAX_CONNECTIONS, MAX_ROOMS, Output};
 
 use crate::bench::{
-    A, B, Bench, C, MUTED, OPEN, assert_refused, assert_refused_and_closed, hello, info, join, key,
-    key_of, left, offer, room, welcome,
+    A, B, Bench, C, MUTED, OPEN, PROOF, assert_refused, assert_refused_and_closed, hello, info,
+    join, key, key_of, left, offer, room, welcome,
 };
 
 #[test]
@@ -144,8 +144,13 @@ fn what_is_for_one_reaches_only_that_one() {
         epoch: 1,
         kind: DescriptionKind::Offer,
         sdp: "v=0".into(),
+        proof: Some(PROOF),
     };
     assert_eq!(bench.say(A, offer(b)), [Output::Send(B, description)]);
+    assert_eq!(
+        bench.say(A, ClientMessage::Confirm { to: b, epoch: 1, proof: PROOF }),
+        [Output::Send(B, ServerMessage::Confirm { from: a, epoch: 1, proof: PROOF })]
+    );
     let candidate = Candidate {
         candidate: "candidate:1 1 udp 1 192.0.2.1 9 typ host".into(),
         sdp_mid: Some("0".into()),
@@ -187,6 +192,7 @@ fn a_description_or_candidate_that_is_too_long_is_refused() {
         epoch: 1,
         kind: DescriptionKind::Offer,
         sdp: "x".repeat(bytes),
+        proof: PROOF,
     };
     assert_eq!(bench.say(A, description(MAX_SDP_BYTES)).len(), 1);
     let refused = bench.say(A, description(MAX_SDP_BYTES + 1));

@@ -8,7 +8,7 @@ use quartet_proto::{
 use tokio::time::{interval, timeout};
 
 use crate::{
-    client::{Client, PATIENCE, key, room},
+    client::{Client, PATIENCE, PROOF, key, room},
     site::start,
 };
 
@@ -22,9 +22,9 @@ async fn two_people_meet_and_exchange_descriptions() {
     a.expect_peer_joined(key(2).peer_id()).await;
     let sdp = "v=0\r\n".repeat(2_000);
     let (to, kind) = (key(2).peer_id(), DescriptionKind::Offer);
-    a.send(ClientMessage::Description { to, epoch: 1, kind, sdp: sdp.clone() }).await;
-    let from = key(1).peer_id();
-    assert_eq!(b.next().await, ServerMessage::Description { from, epoch: 1, kind, sdp });
+    a.send(ClientMessage::Description { to, epoch: 1, kind, sdp: sdp.clone(), proof: PROOF }).await;
+    let (from, proof) = (key(1).peer_id(), Some(PROOF));
+    assert_eq!(b.next().await, ServerMessage::Description { from, epoch: 1, kind, sdp, proof });
     server.stop().await;
 }
 

@@ -11,7 +11,7 @@ use tokio::{io::AsyncWriteExt as _, time::timeout};
 use tungstenite::Message;
 
 use crate::{
-    client::{Client, key, room},
+    client::{Client, PROOF, key, room},
     site::{Site, start},
 };
 
@@ -98,8 +98,8 @@ async fn the_largest_message_passes() {
     assert_eq!(bad.next().await, ServerMessage::Pong { nonce: 1 });
     // The longest description, of characters that JSON doubles.
     let (to, kind, sdp) =
-        (key(1).peer_id(), DescriptionKind::Answer, "\"".repeat(MAX_SDP_BYTES - 90));
-    bad.send(ClientMessage::Description { to, epoch: 1, kind, sdp }).await;
+        (key(1).peer_id(), DescriptionKind::Answer, "\"".repeat(MAX_SDP_BYTES - 210));
+    bad.send(ClientMessage::Description { to, epoch: 1, kind, sdp, proof: PROOF }).await;
     assert!(matches!(good.next().await, ServerMessage::Description { .. }));
     server.stop().await;
 }
@@ -165,7 +165,8 @@ async fn a_client_that_never_reads_is_cut_off_and_the_others_are_not() {
     let (to, kind) = (key(2).peer_id(), DescriptionKind::Offer);
     let sdp = "x".repeat(MAX_SDP_BYTES);
     for epoch in 0..MESSAGE_BURST / 2 {
-        good.send(ClientMessage::Description { to, epoch, kind, sdp: sdp.clone() }).await;
+        good.send(ClientMessage::Description { to, epoch, kind, sdp: sdp.clone(), proof: PROOF })
+            .await;
     }
     good.expect_alive().await;
     // Cut off at once, and its seat given up after the grace: well before its silence would have

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use quartet_core::{LinkAction, LinkEvent, LinkState};
-use quartet_proto::{Candidate, DescriptionKind, Epoch};
+use quartet_proto::{Candidate, DescriptionKind, Epoch, Fingerprint};
 
 /// ICE and DTLS over a path that is there.
 const HANDSHAKE: Duration = Duration::from_millis(150);
@@ -13,17 +13,25 @@ const DISCONNECTED_AFTER: Duration = Duration::from_secs(5);
 /// And for so long `failed`; likewise without any path at the beginning.
 const FAILED_AFTER: Duration = Duration::from_secs(30);
 
-/// What a description says: whose certificate, and which credentials.
+/// What a description says: whose certificate, of which connection, and which credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Description {
-    certificate: u64,
+    certificate: Fingerprint,
+    connection: u64,
     ufrag: u64,
 }
 
 impl Description {
     fn parse(sdp: &str) -> Option<Self> {
-        let (certificate, ufrag) = sdp.split_once(' ')?;
-        Some(Self { certificate: certificate.parse().ok()?, ufrag: ufrag.parse().ok()? })
+        let certificate = Fingerprint::of_sdp(sdp).ok()?;
+        let (connection, ufrag) = sdp.lines().nth(1)?.split_once(' ')?;
+        let (connection, ufrag) = (connection.parse().ok()?, ufrag.parse().ok()?);
+        Some(Self { certificate, connection, ufrag })
+    }
+
+    fn sdp(&self) -> String {
+        let Self { certificate, connection, ufrag } = self;
+        format!("a=fingerprint:sha-256 {certificate}\r\n{connection} {ufrag}\r\n")
     }
 }
 
@@ -51,8 +59,9 @@ pub(super) struct Face {
 /// One end of a connection.
 #[derive(Debug)]
 pub(super) struct SimLink {
-    /// Unique in the world; also its certificate.
+    /// Unique in the world.
     pub(super) serial: u64,
+    certificate: Fingerprint,
     pub(super) epoch: Epoch,
     /// When its last word arrives.
     pub(super) said_at: Instant,
@@ -72,9 +81,15 @@ pub(super) struct SimLink {
 }
 
 impl SimLink {
-    pub(super) fn new(serial: u64, epoch: Epoch, offerer: bool, now: Instant) -> Self {
+    pub(super) fn new(
+        (serial, certificate): (u64, Fingerprint),
+        epoch: Epoch,
+        offerer: bool,
+        now: Instant,
+    ) -> Self {
         Self {
             serial,
+            certificate,
             epoch,
             said_at: now,
             told: LinkState::Connecting,
@@ -117,9 +132,9 @@ impl SimLink {
                 let Some(description) = Description::parse(&sdp) else {
                     return broken("not a description");
                 };
-                let certificate = |d: &Description| d.certificate != description.certificate;
-                if self.remote.as_ref().is_some_and(certificate) {
-                    return broken("the certificate has changed");
+                let other = |d: &Description| d.connection != description.connection;
+                if self.remote.as_ref().is_some_and(other) {
+                    return broken("it is another connection");
                 }
                 let new = self.remote.replace(description) != Some(description);
                 match kind {
@@ -174,10 +189,10 @@ impl SimLink {
         } else if !match_there {
             self.agreed_at = None;
         }
-        let certificates = |path: Path| (path.local.certificate, path.remote.certificate);
+        let ends = |path: Path| (path.local.connection, path.remote.connection);
         let alive = self.path.is_some_and(|path| {
             let there = other.and_then(|face| face.path).map(Path::seen_from_there);
-            there.is_some_and(|there| certificates(there) == certificates(path))
+            there.is_some_and(|there| ends(there) == ends(path))
         });
         if alive {
             self.alive_at = now;
@@ -213,9 +228,10 @@ impl SimLink {
         random: &mut fastrand::Rng,
     ) -> Vec<LinkEvent> {
         let ufrag = random.u64(..);
-        self.local = Some(Description { certificate: self.serial, ufrag });
+        let (certificate, connection) = (self.certificate, self.serial);
+        let local = self.local.insert(Description { certificate, connection, ufrag });
+        let mut says = repeated(*local, kind);
         self.agreed_at = None;
-        let mut says = repeated(Description { certificate: self.serial, ufrag }, kind);
         let candidate = says[1].clone();
         says.extend((0..random.usize(0..3)).map(|_| candidate.clone()));
         if restart_drops_path && self.path.take().is_some() {
@@ -235,13 +251,11 @@ impl SimLink {
 
 /// A description and a candidate for it.
 fn repeated(description: Description, kind: DescriptionKind) -> Vec<LinkEvent> {
-    let Description { certificate, ufrag } = description;
     let candidate = Candidate {
-        candidate: ufrag.to_string(),
+        candidate: description.ufrag.to_string(),
         sdp_mid: None,
         sdp_mline_index: None,
         username_fragment: None,
     };
-    let sdp = format!("{certificate} {ufrag}");
-    vec![LinkEvent::Description { kind, sdp }, LinkEvent::Candidate(candidate)]
+    vec![LinkEvent::Description { kind, sdp: description.sdp() }, LinkEvent::Candidate(candidate)]
 }

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use quartet_core::{
     LinkEvent, LinkState,
-    session::{Connection, Output, Session, SessionEnd, SessionEvent},
+    session::{Connection, Output, Session, SessionEnd, SessionEvent, Trust},
 };
-use quartet_proto::{ClientMessage, Epoch, MediaState, PeerId};
+use quartet_proto::{ClientMessage, Epoch, Fingerprint, MediaState, PeerId};
 
 use super::{Heard, link::SimLink};
 
@@ -17,6 +17,8 @@ pub struct View {
     pub connection: Connection,
     /// What they send.
     pub media: MediaState,
+    /// How sure it is that it is them.
+    pub trust: Trust,
 }
 
 /// A link that was closed while it was connected.
@@ -35,6 +37,8 @@ pub struct Teardown {
 pub struct Person {
     /// Who.
     pub id: PeerId,
+    /// The same for the whole visit.
+    pub certificate: Fingerprint,
     /// What their user chose.
     pub media: MediaState,
     /// Signalling, as their user was told.
@@ -56,9 +60,10 @@ pub struct Person {
 }
 
 impl Person {
-    pub(super) fn new(id: PeerId, session: Session) -> Self {
+    pub(super) fn new(id: PeerId, certificate: Fingerprint, session: Session) -> Self {
         Self {
             id,
+            certificate,
             media: MediaState::default(),
             online: true,
             heard: Vec::new(),
@@ -140,7 +145,8 @@ impl Person {
         match &event {
             SessionEvent::Signalling { online } => self.online = *online,
             SessionEvent::PeerJoined(info) => {
-                let view = View { connection: Connection::Connecting, media: info.media };
+                let (connection, trust) = (Connection::Connecting, Trust::default());
+                let view = View { connection, media: info.media, trust };
                 let before = self.peers.insert(info.id, view);
                 assert_eq!(before, None, "{} joins twice", info.id);
             }
@@ -152,6 +158,9 @@ impl Person {
             }
             SessionEvent::PeerConnection(id, connection) => {
                 self.peers.get_mut(id).expect("somebody known").connection = *connection;
+            }
+            SessionEvent::PeerTrust(id, trust) => {
+                self.peers.get_mut(id).expect("somebody known").trust = *trust;
             }
             SessionEvent::Ended(end) => {
                 self.ended = Some(end.clone());

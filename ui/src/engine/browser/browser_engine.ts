@@ -12,10 +12,11 @@ import type { PeerId } from './core/messages';
 import { Model } from './core/model';
 import { displayableName } from './core/name';
 import type { SessionEvent } from './core/output';
+import type { Code } from './core/trust';
 import { Watch, type WatchInput } from './core/watch';
 import { choices, idOf } from './device_words';
 import { Driver } from './driver';
-import { newId16, participantOf, roomOf } from './identity';
+import { authKeyOf, newCertificate, newId16, newSeed, participantOf, roomOf } from './identity';
 import { Levels } from './levels';
 import type { Tracks } from './peer_link';
 import { watchPermissions } from './permissions';
@@ -114,22 +115,36 @@ export class BrowserEngine implements CallEngine, GuestPage {
     this.keep({ ...this.settings, name: displayable });
     this.render();
     const key = newId16();
-    const [room, own] = await Promise.all([roomOf(link.secret), participantOf(key)]);
+    const [room, own, auth, certificate] = await Promise.all([
+      roomOf(link.secret),
+      participantOf(key),
+      authKeyOf(link.secret),
+      newCertificate(),
+    ]);
     if (this.model.view.phase.at !== 'joining' || this.link !== link) return;
     this.stopWatching();
     const config = {
       room,
       key,
       own,
+      auth,
+      seed: newSeed(),
       name: displayable,
       media: this.model.media,
       policy: 'open',
     } as const;
-    this.call = new Call(config, webSocketAddress(link.server), this.settings, this.sent, {
+    const { ice_servers, relay_only } = this.settings;
+    const network = { ice_servers, relay_only, certificate };
+    this.call = new Call(config, webSocketAddress(link.server), network, this.sent, {
       event: (event) => this.session(event),
       chat: (line) => this.line(own, line),
       tracks: (peer, tracks) => this.heardAndSeen(peer, tracks),
     });
+  }
+
+  confirmCode(peer: string, code: Code, matches: boolean): Promise<void> {
+    this.call?.confirmCode(peer, code, matches);
+    return Promise.resolve();
   }
 
   leave(): Promise<void> {

@@ -10,6 +10,7 @@ import type { Epoch, IceServer, MediaState, PeerId } from './core/messages';
 import type { LinkAction, SessionEvent } from './core/output';
 import { GROWTH, sending, sendingAtAge } from './core/sending';
 import { Session, type Input, type SessionConfig } from './core/session';
+import type { Code } from './core/trust';
 import { PeerLink, type Tracks } from './peer_link';
 
 export interface CallListener {
@@ -20,7 +21,10 @@ export interface CallListener {
   tracks(peer: PeerId, tracks: Tracks): void;
 }
 
-type Network = Pick<Settings, 'ice_servers' | 'relay_only'>;
+interface Network extends Pick<Settings, 'ice_servers' | 'relay_only'> {
+  /** The same for all links of the visit. */
+  certificate: RTCCertificate;
+}
 
 interface OpenLink {
   epoch: Epoch;
@@ -69,6 +73,10 @@ export class Call {
   /** What the person does at the door of the room. */
   door(input: Input & { type: 'policy' | 'admit' | 'refuse' | 'remove' }): void {
     this.driver.tell(input);
+  }
+
+  confirmCode(peer: PeerId, code: Code, matches: boolean): void {
+    this.driver.tell({ type: 'confirm_code', peer, code, matches });
   }
 
   networkChanged(): void {
@@ -143,6 +151,7 @@ export class Call {
       iceServers: usableIceServers(this.network.ice_servers, theirs),
       iceTransportPolicy: this.network.relay_only ? 'relay' : 'all',
       bundlePolicy: 'max-bundle',
+      certificates: [this.network.certificate],
     };
     // Of a link that is closed, the session wants to hear nothing.
     const isOpen = () => this.links.get(peer)?.epoch === epoch;

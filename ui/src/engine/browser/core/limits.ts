@@ -1,6 +1,6 @@
 // Every limit of the wire, as `docs/protocol.md` gives them. Times are milliseconds.
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 /** People in a room. */
 export const ROOM_CAPACITY = 4;
 /** Bytes of one signalling message. */

@@ -3,6 +3,7 @@
 // What comes from the server is read field by field: what is missing, malformed or too large makes
 // the message unreadable, and an unreadable message costs nothing but itself.
 
+import { decodeId32 } from './base64url';
 import { clippedName } from './name';
 import {
   MAX_CANDIDATE_BYTES,
@@ -13,6 +14,7 @@ import {
   MAX_SDP_BYTES,
   MAX_U32,
 } from './limits';
+import type { Proof } from './trust';
 
 /** 16 lower-case hexadecimal digits; their order as text is their order as numbers. */
 export type PeerId = string;
@@ -55,11 +57,19 @@ export type RoomPolicy = 'open' | 'knock' | 'locked';
 
 /** What one participant says to another through the server. */
 export type Relayed =
-  | { type: 'description'; epoch: Epoch; kind: DescriptionKind; sdp: string }
+  | { type: 'confirm'; epoch: Epoch; proof: Proof }
   | { type: 'candidate'; epoch: Epoch; candidate: Candidate }
   | { type: 'negotiate'; epoch: Epoch; renew: boolean };
 
+export interface Description {
+  type: 'description';
+  epoch: Epoch;
+  kind: DescriptionKind;
+  sdp: string;
+}
+
 export type ClientMessage =
+  | (Description & { proof: Proof; to: PeerId })
   | { type: 'hello'; version: number; client: string }
   | { type: 'watch'; room: string }
   | {
@@ -81,6 +91,8 @@ export type ClientMessage =
   | (Relayed & { to: PeerId });
 
 export type ServerMessage =
+  /** The proof is missing only where a server has taken it away. */
+  | (Description & { proof: Proof | null; from: PeerId })
   | { type: 'hello' }
   | { type: 'roster'; peers: PeerInfo[] }
   | {
@@ -164,18 +176,32 @@ function serverMessage(it: Fields): ServerMessage {
         code: text(it['code'], 64),
         message: text(it['message'], MAX_MESSAGE_BYTES).slice(0, MAX_EXPLANATION),
       };
+    case 'description':
+      return { ...description(it), from: peerId(it['from']) };
     default:
       return { ...relayed(it), from: peerId(it['from']) };
   }
 }
 
+function description(it: Fields): Description & { proof: Proof | null } {
+  const kind = oneOf(it['kind'], ['offer', 'answer']);
+  const sdp = text(it['sdp'], MAX_SDP_BYTES);
+  const proven = it['proof'] == null ? null : proof(it['proof']);
+  return { type: 'description', epoch: u32(it['epoch']), kind, sdp, proof: proven };
+}
+
+function proof(value: unknown): Proof {
+  const it = fields(value);
+  const [word, mac] = [text(it['word'], 43), text(it['mac'], 43)];
+  if (!decodeId32(word) || !decodeId32(mac)) throw new Unreadable();
+  return { word, mac };
+}
+
 function relayed(it: Fields): Relayed {
   const epoch = u32(it['epoch']);
   switch (it['type']) {
-    case 'description': {
-      const kind = oneOf(it['kind'], ['offer', 'answer']);
-      return { type: 'description', epoch, kind, sdp: text(it['sdp'], MAX_SDP_BYTES) };
-    }
+    case 'confirm':
+      return { type: 'confirm', epoch, proof: proof(it['proof']) };
     case 'candidate':
       return { type: 'candidate', epoch, candidate: candidate(fields(it['candidate'])) };
     case 'negotiate':

@@ -99,6 +99,9 @@ export class Model {
       case 'peer_connection':
         this.changePeer(event.peer, { connection: event.connection });
         break;
+      case 'peer_trust':
+        this.changePeer(event.peer, { trust: event.trust });
+        break;
       case 'error':
         return { code: event.code, message: event.message };
       case 'ended':
@@ -122,7 +125,10 @@ export class Model {
     const known = this.peers.find((peer) => peer.id === info.id);
     if (!known) this.changeRoom({ peers: [...this.peers, newPeer(info)] });
     // What is known of the connection stays true.
-    else this.changePeer(info.id, { ...newPeer(info), connection: known.connection });
+    else {
+      const { connection, trust } = known;
+      this.changePeer(info.id, { ...newPeer(info), connection, trust });
+    }
   }
 
   private changePeer(id: PeerId, part: Partial<PeerView>): void {
@@ -139,7 +145,8 @@ export class Model {
 
 function newPeer({ id, name, media }: PeerInfo): PeerView {
   const { muted, camera_off } = media;
-  return { id, name, muted, camera_off, connection: 'connecting' };
+  const trust = { code: null, mark: 'unconfirmed' as const };
+  return { id, name, muted, camera_off, connection: 'connecting', trust };
 }
 
 function failureOfEnd(end: SessionEnd): FailureView | null {

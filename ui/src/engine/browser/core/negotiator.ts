@@ -5,7 +5,8 @@
 // asks with `negotiate` for what it misses. Nothing that was sent can be relied on to arrive, but
 // what arrives is in order. The repairs, from mild to harsh: an ICE restart of the link, and a new
 // link under the next epoch. Whatever a peer sends costs a bounded number of links and messages,
-// and only this pair. Times are milliseconds.
+// and only this pair. Nothing that is not proven to come from somebody with the link gets to the
+// link of the browser. Times are milliseconds.
 
 import { Allowance } from './allowance';
 import { Backoff, SETTLED } from './backoff';
@@ -19,6 +20,8 @@ import {
   type LinkState,
   type Outbox,
 } from './output';
+import { PairTrust, type Credentials, type Trust } from './pair_trust';
+import type { Code, Proof } from './trust';
 
 /** From an offer, or the wish for one, to a path. */
 export const CONNECT_LIMIT = 10_000;
@@ -34,6 +37,11 @@ const OFFER_BURST = 10;
 const OFFER_INTERVAL = 1_000;
 /** Candidates taken after each description: a machine with many interfaces has about 40. */
 export const MAX_CANDIDATES = 100;
+/**
+ * So often in a row the peer may fail to prove itself before this side stops trying by itself:
+ * nothing that happens to an honest pair looks like that.
+ */
+const MAX_DISTRUSTS = 3;
 
 /** Since when signalling goes through to the peer: both new to each other, or one was away. */
 export type Reach = 'first' | 'again';
@@ -73,23 +81,40 @@ export class Negotiator {
   private everConnected = false;
   /** The last link ended without having had a path. */
   private lastFailed = false;
+  private readonly trustState: PairTrust;
+  /** In a row, somebody in the peer's place could not prove to belong there. */
+  private distrusts = 0;
 
   constructor(
     own: PeerId,
     private readonly peer: PeerId,
+    credentials: Credentials,
     private readonly out: Outbox,
   ) {
     this.offers = own < peer;
+    this.trustState = new PairTrust(own, peer, credentials);
     this.backoff = new Backoff(own + peer);
   }
 
+  /** To the one who has proven to be the peer. */
   get isConnected(): boolean {
-    return this.link?.state === 'connected';
+    return this.link?.state === 'connected' && this.trustState.isProven;
+  }
+
+  /** For the person. */
+  get trust(): Trust {
+    return this.trustState.view;
+  }
+
+  /** The person has compared the code with the peer, or takes that back. */
+  confirmCode(code: Code, matches: boolean): void {
+    this.trustState.confirmCode(code, matches);
   }
 
   /** For the person. */
   get connection(): Connection {
     if (this.isConnected) return 'connected';
+    if (this.distrusts > 0) return 'untrusted';
     if (this.lastFailed) return 'failed';
     return this.everConnected ? 'reconnecting' : 'connecting';
   }
@@ -100,7 +125,15 @@ export class Negotiator {
     this.backoff.reset();
     const { link } = this;
     if (link?.state === 'connected') {
-      if (link.unanswered) this.repair = 'restart';
+      if (link.unanswered) {
+        this.repair = 'restart';
+      } else if (this.offers) {
+        // It may not have arrived.
+        this.sayConfirm();
+      } else if (!this.trustState.isProven) {
+        link.deadline = now + CONNECT_LIMIT;
+        this.repair = 'restart';
+      }
     } else if (link && link.connectedAt !== null && !link.unanswered) {
       link.deadline = now + CONNECT_LIMIT;
       this.repair = 'restart';
@@ -143,17 +176,48 @@ export class Negotiator {
   }
 
   /** The peer's description. */
-  description(now: number, epoch: Epoch, kind: DescriptionKind, sdp: string): void {
+  description(
+    now: number,
+    epoch: Epoch,
+    kind: DescriptionKind,
+    sdp: string,
+    proof: Proof | null,
+  ): void {
     const ownTurn = this.offers === (kind === 'answer');
     if (!ownTurn || sdp.length > MAX_SDP_BYTES) return;
-    if (kind === 'answer') {
-      if (epoch !== this.epoch || !this.link?.unanswered) return;
-      this.link.unanswered = false;
-      this.link.candidates = 0;
-    } else if (!this.takeOffer(now, epoch)) {
+    const current = epoch === this.epoch;
+    if (kind === 'answer' && !(current && this.link?.unanswered)) return;
+    const proven = this.trustState.check(epoch, kind, sdp, proof, current);
+    if (proven === 'stale') return;
+    if (proven === 'unproven') return this.distrust(now);
+    if (kind === 'offer' && current && this.link && this.trustState.isNewestOffer(proven)) {
+      // Said again, as its answer may be lost: that needs no other link, however often.
+      if (!this.offersTaken.take(now)) return;
+      this.repair = null;
+      this.repairAt = null;
+    } else if (kind === 'offer' && !this.takeOffer(now, epoch)) {
       return;
     }
+    if (!this.trustState.take(proven)) return this.giveUp(now);
+    if (this.link) {
+      this.link.unanswered = false;
+      this.link.candidates = 0;
+    }
     this.act({ type: 'description', kind, sdp });
+    if (this.offers) this.sayConfirm();
+  }
+
+  /** The peer, which offers, has taken an answer. */
+  confirm(now: number, epoch: Epoch, proof: Proof): void {
+    if (!this.link || epoch !== this.epoch || this.offers) return;
+    switch (this.trustState.takeConfirmation(epoch, proof)) {
+      case 'unproven':
+        return this.distrust(now);
+      case 'proven':
+        if (this.link.state !== 'connected') return;
+        this.link.deadline = null;
+        this.connected();
+    }
   }
 
   /** The peer's candidate; one for another link than the current one is of no use. */
@@ -197,7 +261,12 @@ export class Negotiator {
     if (epoch !== this.epoch || !this.link) return;
     switch (event.type) {
       // What cannot be sent is lost: `reached` makes up for it.
-      case 'description':
+      case 'description': {
+        const proof = this.trustState.prove(epoch, event.kind, event.sdp);
+        if (!proof) break;
+        if (this.reachable) this.out.send({ ...event, to: this.peer, epoch, proof });
+        return;
+      }
       case 'candidate':
         if (this.reachable) this.out.send({ ...event, to: this.peer, epoch });
         return;
@@ -221,6 +290,9 @@ export class Negotiator {
         link.deadline = null;
         if (link.state !== 'connected') {
           this.giveUp(now);
+        } else if (!this.trustState.isProven) {
+          // Both have a path, and nothing comes that proves the peer to be there.
+          this.distrust(now);
         } else if (link.unanswered) {
           // The old path still works: there is no hurry, but a new one was wanted.
           this.repair = 'restart';
@@ -240,16 +312,42 @@ export class Negotiator {
     link.restartAt = null;
     if (state === 'connected') {
       link.connectedAt ??= now;
-      if (!link.unanswered) link.deadline = null;
-      this.everConnected = true;
-      this.lastFailed = false;
       this.repair = null;
       this.repairAt = null;
+      if (!this.trustState.isProven) return;
+      if (!link.unanswered) link.deadline = null;
+      this.connected();
     } else if (this.reachable && state === 'disconnected') {
       link.restartAt = now + DISCONNECTED_LIMIT;
     } else if (this.reachable) {
       link.deadline ??= now + CONNECT_LIMIT;
     }
+  }
+
+  /** There is a path, and the peer has proven to be at its end. */
+  private connected(): void {
+    this.everConnected = true;
+    this.lastFailed = false;
+    this.distrusts = 0;
+  }
+
+  /**
+   * Somebody in the peer's place cannot prove to belong there. That costs the link, unless the peer
+   * has proven itself on it and is connected: then it is the message alone that is wrong.
+   */
+  private distrust(now: number): void {
+    if (this.isConnected) return;
+    this.distrusts++;
+    this.dropLink(now);
+    const delay = this.backoff.delayAfter(0);
+    this.repairAt = this.reachable ? now + delay : null;
+  }
+
+  /** Tells the side that answers that its answer was taken. */
+  private sayConfirm(): void {
+    const proof = this.trustState.confirmation(this.epoch);
+    if (!proof || !this.reachable) return;
+    this.out.send({ type: 'confirm', to: this.peer, epoch: this.epoch, proof });
   }
 
   /** Whether an offer goes to the link, which is opened for it if it is a new one. */
@@ -269,11 +367,8 @@ export class Negotiator {
     }
     this.repair = null;
     this.repairAt = null;
-    if (this.link) {
-      this.link.candidates = 0;
-      if (this.reachable && this.link.state !== 'connected') {
-        this.link.deadline = now + CONNECT_LIMIT;
-      }
+    if (this.link && this.reachable && this.link.state !== 'connected') {
+      this.link.deadline = now + CONNECT_LIMIT;
     }
     return true;
   }
@@ -305,7 +400,7 @@ export class Negotiator {
     if (this.repairAt === null || now < this.repairAt) return;
     this.repairAt = null;
     const { repair } = this;
-    if (repair === null) return;
+    if (repair === null || this.distrusts >= MAX_DISTRUSTS) return;
     if (this.offers) {
       this.repair = null;
       if (repair === 'restart') this.restart(now);
@@ -348,6 +443,7 @@ export class Negotiator {
       unanswered: offerer,
       candidates: 0,
     };
+    this.trustState.begin();
     this.out.openLink(this.peer, this.epoch, offerer);
   }
 

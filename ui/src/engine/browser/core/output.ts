@@ -11,6 +11,7 @@ import type {
   PeerInfo,
   RoomPolicy,
 } from './messages';
+import type { Trust } from './pair_trust';
 
 /** What a link is to do. */
 export type LinkAction =
@@ -33,8 +34,11 @@ export type LinkEvent =
   /** It is unusable. */
   | { type: 'broken' };
 
-/** How the connection to one person is; `failed`: every try so far ended without a path. */
-export type Connection = 'connecting' | 'connected' | 'reconnecting' | 'failed';
+/**
+ * How the connection to one person is; `failed`: every try so far ended without a path;
+ * `untrusted`: whoever is in their place could not prove to have the link.
+ */
+export type Connection = 'connecting' | 'connected' | 'reconnecting' | 'failed' | 'untrusted';
 
 export type SessionEnd =
   | { reason: 'left' }
@@ -61,6 +65,7 @@ export type SessionEvent =
   | { type: 'peer_left'; peer: PeerInfo }
   | { type: 'peer_media'; peer: PeerId; media: MediaState }
   | { type: 'peer_connection'; peer: PeerId; connection: Connection }
+  | { type: 'peer_trust'; peer: PeerId; trust: Trust }
   /** Something was refused and the call goes on; the same code at most once in 30 s. */
   | { type: 'error'; code: string; message: string }
   /** The last one. */

@@ -3,6 +3,7 @@
 import { DISCONNECTED_LIMIT, Negotiator } from './negotiator';
 import type { MediaState, PeerId, PeerInfo } from './messages';
 import { earliest, type Connection, type Outbox } from './output';
+import type { Credentials, Trust } from './pair_trust';
 
 /**
  * Somebody whom the server does not list stays this long while the link is connected: long enough
@@ -26,14 +27,16 @@ export class Peer {
   readonly negotiator: Negotiator;
   /** What the person was told last. */
   private told: Connection = 'connecting';
+  private toldTrust: Trust = { code: null, mark: 'unconfirmed' };
   private absence: Absence | null = null;
 
   constructor(
     own: PeerId,
     private info: PeerInfo,
+    credentials: Credentials,
     private readonly out: Outbox,
   ) {
-    this.negotiator = new Negotiator(own, info.id, out);
+    this.negotiator = new Negotiator(own, info.id, credentials, out);
   }
 
   /** The server lists them again, or still. */
@@ -71,6 +74,11 @@ export class Peer {
     if (connection !== this.told) {
       this.told = connection;
       this.out.event({ type: 'peer_connection', peer: this.info.id, connection });
+    }
+    const { trust } = this.negotiator;
+    if (trust.mark !== this.toldTrust.mark || trust.code?.join() !== this.toldTrust.code?.join()) {
+      this.toldTrust = trust;
+      this.out.event({ type: 'peer_trust', peer: this.info.id, trust });
     }
     if (!this.absence) return;
     if (connection === 'connected') this.absence.aloneUntil = null;

@@ -20,6 +20,7 @@ import type { Reach } from './negotiator';
 import { earliest, Outbox, type LinkEvent, type Output, type SessionEnd } from './output';
 import { Peer, sameMedia } from './peer';
 import { JOIN_LIMIT, Signalling, type Fate } from './signalling';
+import type { Code } from './trust';
 
 /**
  * People known at once: a full room, and as many who are still connected though a restarted server
@@ -35,6 +36,10 @@ export interface SessionConfig {
   key: string;
   /** The participant that the key proves to be. */
   own: PeerId;
+  /** What everybody in the room proves to belong there with. */
+  auth: Uint8Array;
+  /** Made for this visit likewise: what the codes of this visit's pairs are made of. */
+  seed: Uint8Array;
   name: string;
   media: MediaState;
   /** Who gets into the room, if this makes it. */
@@ -50,6 +55,8 @@ export type Input =
   | { type: 'policy'; policy: RoomPolicy }
   /** The person: let somebody in who knocks, turn them away, put somebody out. */
   | { type: 'admit' | 'refuse' | 'remove'; peer: PeerId }
+  /** The person has compared a code, or takes that back. */
+  | { type: 'confirm_code'; peer: PeerId; code: Code; matches: boolean }
   /** The machine: its addresses may have changed. */
   | { type: 'network_changed' }
   | { type: 'socket_opened' }
@@ -63,6 +70,8 @@ export class Session {
   private readonly signalling: Signalling;
   private readonly peers = new Map<PeerId, Peer>();
   private readonly door: Door;
+  /** People met so far, one who came back counted again. */
+  private met = 0;
   /** What the person was told last. */
   private toldOnline = true;
   /** What is sent and withheld, and what the server was told of it last. */
@@ -100,6 +109,9 @@ export class Session {
       case 'admit':
       case 'refuse':
         if (this.signalling.isOnline) this.door.answer(input.peer, input.type === 'admit');
+        break;
+      case 'confirm_code':
+        this.peers.get(input.peer)?.negotiator.confirmCode(input.code, input.matches);
         break;
       case 'network_changed':
         this.signalling.networkChanged(now);
@@ -174,8 +186,12 @@ export class Session {
       case 'peer_media':
         return this.peers.get(message.peer)?.setMedia(message.media);
       case 'description': {
-        const { from, epoch, kind, sdp } = message;
-        return this.peers.get(from)?.negotiator.description(now, epoch, kind, sdp);
+        const { from, epoch, kind, sdp, proof } = message;
+        return this.peers.get(from)?.negotiator.description(now, epoch, kind, sdp, proof);
+      }
+      case 'confirm': {
+        const { from, epoch, proof } = message;
+        return this.peers.get(from)?.negotiator.confirm(now, epoch, proof);
       }
       case 'candidate':
         return this.peers.get(message.from)?.negotiator.candidate(message.epoch, message.candidate);
@@ -230,7 +246,9 @@ export class Session {
       known.negotiator.reached(now, 'again');
     } else if (this.peers.size < MAX_PEERS) {
       this.out.event({ type: 'peer_joined', peer: info });
-      const peer = new Peer(this.config.own, info, this.out);
+      const { own, auth: key, seed } = this.config;
+      const credentials = { key, seed, acquaintance: ++this.met };
+      const peer = new Peer(own, info, credentials, this.out);
       this.peers.set(info.id, peer);
       peer.negotiator.reached(now, reach);
     }
