@@ -218,7 +218,7 @@ class Call:
             peer.offer = proof["mac"]
         await peer.connection.setRemoteDescription(RTCSessionDescription(message["sdp"], kind))
         if kind == "answer":
-            await self.say_proven("confirm", CONFIRM, sender, peer, peer.nonce, proof["word"], None)
+            await self.say_proven("confirm", CONFIRM, sender, peer, peer.nonce, proof["word"], {})
         if kind == "offer":
             await peer.connection.setLocalDescription(await peer.connection.createAnswer())
             await self.describe(sender, peer)
@@ -232,17 +232,17 @@ class Call:
         if local.type == "offer":
             about, word = OFFER, hashlib.sha256(b"quartet commitment 1" + peer.nonce).digest()
         reply_to = ABSENT if local.type == "offer" else peer.offer
-        fields = {"kind": local.type, "sdp": sdp}
-        mac = await self.say_proven("description", about, to, peer, word, reply_to, sdp, **fields)
+        said = {"kind": local.type, "sdp": sdp}
+        mac = await self.say_proven("description", about, to, peer, word, reply_to, said)
         if local.type == "offer":
             peer.offer = mac
 
-    async def say_proven(self, type, about, to, peer, word, reply_to, sdp, **fields) -> bytes:
+    async def say_proven(self, type, about, to, peer, word, reply_to, said) -> bytes:
         other = ABSENT if about == OFFER else peer.other
         ends = (self.id, to, peer.own, other)
-        mac = prove(self.auth, about, peer.epoch, *ends, word, reply_to, sdp)
+        mac = prove(self.auth, about, peer.epoch, *ends, word, reply_to, said.get("sdp"))
         proof = {"word": base64url(word), "mac": base64url(mac)}
-        await self.send(type, to=to, epoch=peer.epoch, proof=proof, **fields)
+        await self.send(type, to=to, epoch=peer.epoch, proof=proof, **said)
         return mac
 
     def is_proven(self, peer, message) -> bool:
