@@ -159,6 +159,8 @@ export class Person {
   /** Counts sockets; what an earlier one brings is dropped. */
   private socket = 0;
   private open = false;
+  /** Nothing gets through this one any more, and neither end notices. */
+  private silent = 0;
 
   constructor(
     readonly world: World,
@@ -196,7 +198,8 @@ export class Person {
   hear(message: ServerMessage): void {
     const { socket } = this;
     this.world.later(DELAY, () => {
-      if (this.open && socket === this.socket) this.tell({ type: 'socket_message', message });
+      if (!this.open || socket !== this.socket || socket === this.silent) return;
+      this.tell({ type: 'socket_message', message });
     });
   }
 
@@ -205,6 +208,11 @@ export class Person {
     this.socket++;
     this.open = false;
     this.tell({ type: 'socket_closed' });
+  }
+
+  /** As after a change of address: what is said is lost. */
+  silenceSocket(): void {
+    this.silent = this.socket;
   }
 
   linkSays(peer: PeerId, event: LinkEvent): void {
@@ -254,7 +262,8 @@ export class Person {
         // What is lost with a socket is lost.
         const goodbye = message.type === 'leave';
         this.world.later(DELAY, () => {
-          if (goodbye || socket === this.socket) this.world.take(this, message);
+          const lost = socket === this.silent || (socket !== this.socket && !goodbye);
+          if (!lost) this.world.take(this, message);
         });
         return;
       }
@@ -280,8 +289,9 @@ export class Person {
     const link = this.links.get(peer);
     if (link?.epoch !== epoch) throw new Error('an action for no link');
     if (action.type === 'candidate' || action.type === 'ice_servers') return;
-    if (action.type === 'offer') {
-      const sdp = this.describe(++link.generation);
+    if (action.type === 'offer' || action.type === 'repeat_offer') {
+      if (action.type === 'offer') link.generation++;
+      const sdp = this.describe(link.generation);
       this.world.later(0, () => this.linkSays(peer, { type: 'description', kind: 'offer', sdp }));
       return;
     }

@@ -46,6 +46,7 @@ class FakeConnection {
   readonly channel = new FakeChannel();
   readonly chat = new FakeChannel();
   connectionState = 'new';
+  signalingState = 'stable';
   localDescription: { type: string; sdp: string } | null = null;
   remoteDescription: unknown = null;
   onconnectionstatechange: (() => void) | null = null;
@@ -77,6 +78,7 @@ class FakeConnection {
   async setLocalDescription(description: { type: string; sdp: string }) {
     this.gather('early');
     this.localDescription = description;
+    this.signalingState = description.type === 'offer' ? 'have-local-offer' : 'stable';
     this.asked.push(`local ${description.type}`);
   }
   async setRemoteDescription(description: { type: string }) {
@@ -163,6 +165,18 @@ describe('the side that offers', () => {
     made.act({ type: 'offer', iceRestart: true });
     await done();
     expect(words().slice(3)).toEqual(['restart', 'early']);
+  });
+
+  it('repeats an offer only as long as it has no answer', async () => {
+    const { link: made, connection } = link(true);
+    made.act({ type: 'offer', iceRestart: false });
+    made.act({ type: 'repeat_offer' });
+    await done();
+    expect(words()).toEqual(['offer', 'early', 'offer']);
+    connection.signalingState = 'stable';
+    made.act({ type: 'repeat_offer' });
+    await done();
+    expect(words()).toEqual(['offer', 'early', 'offer']);
   });
 
   it('keeps early candidates for the description that they belong to', async () => {

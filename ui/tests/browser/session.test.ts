@@ -214,6 +214,46 @@ describe('a pair', () => {
     expect([ann.opened, bob.opened]).toEqual([1, 1]);
   });
 
+  const offers = () =>
+    ann.sent.filter((it) => it.type === 'description' && it.kind === 'offer').length;
+
+  it.each([
+    ['the side that offers', A],
+    ['the side that answers', B],
+  ])('hears of a new address of %s though its socket was from the old one', (_, id) => {
+    world.run(1000);
+    world.find(id)?.silenceSocket();
+    world.find(id)?.tell({ type: 'network_changed' });
+    world.run(1000);
+    expect(offers()).toBe(2);
+    expect(ann.connections()).toEqual({ [B]: 'connected' });
+    expect([ann.opened, bob.opened]).toEqual([1, 1]);
+  });
+
+  it('is offered a restart again whose offer was lost', () => {
+    // Until the deadline of the first offer is over.
+    world.run(10_000);
+    disconnect(ann, bob);
+    world.run(1500);
+    bob.silenceSocket();
+    // Until bob misses the server and comes back, and the deadline of the restart is not over.
+    world.run(8000);
+    expect(offers()).toBeGreaterThanOrEqual(3);
+    expect(ann.connections()).toEqual({ [B]: 'connected' });
+    expect(bob.connections()).toEqual({ [A]: 'connected' });
+    expect([ann.opened, bob.opened]).toEqual([1, 1]);
+  });
+
+  it('is restarted once more after a change of the network during a restart', () => {
+    ann.tell({ type: 'network_changed' });
+    world.run(70);
+    expect(offers()).toBe(2);
+    ann.tell({ type: 'network_changed' });
+    world.run(5000);
+    expect(offers()).toBeGreaterThanOrEqual(3);
+    expect([ann.opened, bob.opened]).toEqual([1, 1]);
+  });
+
   it.each([
     ['the side that offers', A],
     ['the side that answers', B],

@@ -131,6 +131,9 @@ export class PeerLink {
       case 'offer':
         await this.describe(await this.connection.createOffer({ iceRestart: action.iceRestart }));
         return;
+      case 'repeat_offer':
+        if (this.connection.signalingState === 'have-local-offer') this.announce();
+        return;
       case 'description':
         return this.takeDescription(action.kind, action.sdp);
       case 'candidate':
@@ -162,12 +165,18 @@ export class PeerLink {
   private async describe(description: RTCSessionDescriptionInit): Promise<void> {
     this.held ??= [];
     await this.connection.setLocalDescription(description);
-    const { type, sdp } = this.connection.localDescription ?? {};
-    if (this.closed || !sdp || (type !== 'offer' && type !== 'answer')) return;
-    this.listener.event({ type: 'description', kind: type, sdp });
+    if (!this.announce()) return;
     const held = this.held;
     this.held = null;
     for (const candidate of held) this.listener.event({ type: 'candidate', candidate });
+  }
+
+  /** Says the own description, in which the browser puts the candidates so far. */
+  private announce(): boolean {
+    const { type, sdp } = this.connection.localDescription ?? {};
+    if (this.closed || !sdp || (type !== 'offer' && type !== 'answer')) return false;
+    this.listener.event({ type: 'description', kind: type, sdp });
+    return true;
   }
 
   private ownCandidate(it: RTCIceCandidate): void {

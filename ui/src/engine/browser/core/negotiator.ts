@@ -61,6 +61,8 @@ interface Link {
   offeredAt: number | null;
   /** That offer has had no answer. */
   unanswered: boolean;
+  /** The machine's addresses have changed since. */
+  outdated: boolean;
   /** Taken since the last description. */
   candidates: number;
 }
@@ -134,7 +136,7 @@ export class Negotiator {
         link.deadline = now + CONNECT_LIMIT;
         this.repair = 'restart';
       }
-    } else if (link && link.connectedAt !== null && !link.unanswered) {
+    } else if (link && link.connectedAt !== null) {
       link.deadline = now + CONNECT_LIMIT;
       this.repair = 'restart';
     } else if (link) {
@@ -160,9 +162,12 @@ export class Negotiator {
 
   /** The machine's addresses may have changed: the link looks for new paths. */
   networkChanged(now: number): void {
-    // A link that never had a path has its deadline, and so has a restart under way.
+    // A link that never had a path has its deadline. A restart under way goes first: its offer
+    // names the old addresses, but an answer to it has to come.
     const { link } = this;
-    if (!link || link.connectedAt === null || link.unanswered || this.repair !== null) return;
+    if (!link || link.connectedAt === null) return;
+    link.outdated = link.unanswered;
+    if (link.unanswered || this.repair !== null) return;
     this.repair = 'restart';
     this.repairAt = this.reachable ? now : null;
     this.seeToRepair(now);
@@ -202,9 +207,15 @@ export class Negotiator {
     if (this.link) {
       this.link.unanswered = false;
       this.link.candidates = 0;
+      if (this.link.outdated) {
+        this.link.outdated = false;
+        this.repair = 'restart';
+        this.repairAt = now;
+      }
     }
     this.act({ type: 'description', kind, sdp });
     if (this.offers) this.sayConfirm();
+    this.seeToRepair(now);
   }
 
   /** The peer, which offers, has taken an answer. */
@@ -249,7 +260,7 @@ export class Negotiator {
       if (!link.unanswered || !crossing) this.giveUp(now);
     } else if (renew) {
       this.giveUp(now);
-    } else if (link.connectedAt !== null && !link.unanswered && !crossing) {
+    } else if (link.connectedAt !== null && !crossing) {
       this.repair = 'restart';
       this.repairAt = now;
       this.seeToRepair(now);
@@ -414,11 +425,18 @@ export class Negotiator {
   }
 
   private restart(now: number): void {
-    if (!this.link) return;
-    this.link.unanswered = true;
-    this.link.offeredAt = now;
-    this.link.deadline = now + CONNECT_LIMIT;
-    this.act({ type: 'offer', iceRestart: true });
+    const { link } = this;
+    if (!link) return;
+    link.offeredAt = now;
+    if (link.unanswered) {
+      // A peer that never answers does not put the deadline off.
+      link.deadline ??= now + CONNECT_LIMIT;
+      this.act({ type: 'repeat_offer' });
+    } else {
+      link.unanswered = true;
+      link.deadline = now + CONNECT_LIMIT;
+      this.act({ type: 'offer', iceRestart: true });
+    }
   }
 
   private renew(now: number): void {
@@ -441,6 +459,7 @@ export class Negotiator {
       deadline: this.reachable ? now + CONNECT_LIMIT : null,
       offeredAt: offerer ? now : null,
       unanswered: offerer,
+      outdated: false,
       candidates: 0,
     };
     this.trustState.begin();

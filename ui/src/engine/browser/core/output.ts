@@ -17,6 +17,8 @@ import type { Trust } from './pair_trust';
 export type LinkAction =
   /** Make an offer and announce it; with new ICE credentials, to look for another path. */
   | { type: 'offer'; iceRestart: boolean }
+  /** The last offer, which has no answer, may be lost: announce it again, with its candidates. */
+  | { type: 'repeat_offer' }
   /** Take the peer's description; an offer is answered by itself, announced likewise. */
   | { type: 'description'; kind: DescriptionKind; sdp: string }
   | { type: 'candidate'; candidate: Candidate }

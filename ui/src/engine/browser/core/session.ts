@@ -114,7 +114,7 @@ export class Session {
         this.peers.get(input.peer)?.negotiator.confirmCode(input.code, input.matches);
         break;
       case 'network_changed':
-        this.signalling.networkChanged(now);
+        this.follow(this.signalling.networkChanged(now));
         for (const peer of this.peers.values()) peer.negotiator.networkChanged(now);
         break;
       case 'socket_opened': {

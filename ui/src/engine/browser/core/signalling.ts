@@ -106,15 +106,15 @@ export class Signalling {
   }
 
   /** There may be a way now where there was none, or the other way round. */
-  networkChanged(now: number): void {
-    if (this.stage.is === 'waiting') {
-      this.backoff.reset();
-      this.open(now);
-    } else if (this.stage.is === 'opening') {
-      // A try over the old network would take long to fail.
-      this.out.push({ type: 'close_socket' });
-      this.open(now);
-    }
+  networkChanged(now: number): Fate {
+    // A try over the old network would take long to fail. And a socket from an address that is
+    // gone swallows what is said: that shows only after `SILENCE_LIMIT`, and until then nobody
+    // hears of the new address. To come back costs three round trips.
+    const lost = this.stage.is === 'joining' || this.stage.is === 'online';
+    this.end();
+    this.backoff.reset();
+    this.open(now);
+    return lost ? 'lost' : 'unchanged';
   }
 
   pollTimeout(): number | null {

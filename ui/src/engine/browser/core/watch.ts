@@ -37,7 +37,7 @@ export class Watch {
         this.stopped = true;
         return this.signalling.end();
       case 'network_changed':
-        return this.signalling.networkChanged(now);
+        return this.follow(this.signalling.networkChanged(now));
       case 'socket_opened':
         return this.signalling.opened(now, { type: 'watch', room: this.room });
       case 'socket_message':
