@@ -52,6 +52,7 @@ impl Client {
     }
 
     /// Connected as a proxy would, in the name of somebody else.
+    #[allow(dead_code, reason = "the tests of several servers have no proxy")]
     pub(crate) async fn forwarded(address: SocketAddr, client: &str) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         Self::over_with(stream, &[("x-forwarded-for", client)]).await
