@@ -15,6 +15,8 @@ const COMMANDS: &[&str] = &[
     "choose",
     "save_settings",
     "copy_link",
+    "say",
+    "open_url",
     "attach_tile",
     "detach_tile",
     "tile_shown",
