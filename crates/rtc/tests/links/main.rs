@@ -6,6 +6,7 @@
 #[path = "../support/pair.rs"]
 mod pair;
 
+mod certificates;
 mod chat;
 mod connecting;
 mod conversation;
