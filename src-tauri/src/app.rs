@@ -12,8 +12,8 @@ use quartet_engine::{
     TileId,
 };
 use quartet_proto::{
-    Code, IceServer, InvalidChatText, JoinLink, LinkSecret, MediaState, PeerId, ServerUrl,
-    chat_text,
+    Code, IceServer, InvalidChatText, JoinLink, LinkSecret, MediaState, PeerId, RoomPolicy,
+    ServerUrl, chat_text,
 };
 use quartet_rtc::{IceConfig, IcePolicy};
 use rand::TryRngCore as _;
@@ -26,7 +26,7 @@ use crate::{
     model::Model,
     settings::SettingsFile,
     tiles::Tiles,
-    view::{Boot, DeviceState, FailureView, RoomView, Settings, UiEvent},
+    view::{Boot, DeviceState, DoorView, FailureView, PolicyView, RoomView, Settings, UiEvent},
 };
 
 /// Everything behind the window.
@@ -198,6 +198,7 @@ impl App {
             server_is_here,
             waiting: None,
             peers: Vec::new(),
+            door: DoorView::default(),
         });
         let media = MediaState {
             muted: state.settings.start_muted,
@@ -212,7 +213,7 @@ impl App {
     }
 
     /// Into the room of the green room.
-    pub(crate) fn join(&self, name: String) -> Result<(), FailureView> {
+    pub(crate) fn join(&self, name: String, ask_first: bool) -> Result<(), FailureView> {
         let mut state = self.state.lock();
         let Some(link) = state.link.clone().filter(|_| state.model.start_joining()) else {
             return Err(failure("no_room", &"there is no room to join"));
@@ -222,7 +223,8 @@ impl App {
             state.save();
         }
         let ice = ice_config(&state.settings);
-        self.engine.send(Command::Join(JoinRequest { link, name, ice }));
+        let policy = if ask_first { RoomPolicy::Knock } else { RoomPolicy::Open };
+        self.engine.send(Command::Join(JoinRequest { link, name, ice, policy }));
         state.show();
         Ok(())
     }
@@ -238,6 +240,24 @@ impl App {
             self.close_devices(&mut state);
             state.show();
         }
+    }
+
+    /// Who gets into the room from now on.
+    pub(crate) fn set_policy(&self, policy: PolicyView) {
+        self.engine.send(Command::SetPolicy(match policy {
+            PolicyView::Open => RoomPolicy::Open,
+            PolicyView::Knock => RoomPolicy::Knock,
+            PolicyView::Locked => RoomPolicy::Locked,
+        }));
+    }
+
+    /// The answer to a knock.
+    pub(crate) fn answer_knock(&self, peer: PeerId, admit: bool) {
+        self.engine.send(if admit { Command::Admit(peer) } else { Command::Refuse(peer) });
+    }
+
+    pub(crate) fn remove(&self, peer: PeerId) {
+        self.engine.send(Command::Remove(peer));
     }
 
     pub(crate) fn set_muted(&self, muted: bool) {

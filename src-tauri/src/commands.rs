@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quartet_engine::{SourceKind, TileId};
-use quartet_proto::Code;
+use quartet_proto::{Code, PeerId};
 use tauri::{
     AppHandle, State, command,
     ipc::{Channel, InvokeResponseBody},
@@ -14,7 +14,7 @@ use tauri_plugin_dialog::DialogExt as _;
 use crate::{
     app::App,
     browser,
-    view::{Boot, FailureView, Settings, UiEvent},
+    view::{Boot, FailureView, PolicyView, Settings, UiEvent},
 };
 
 type Shared<'a> = State<'a, Arc<App>>;
@@ -35,8 +35,25 @@ pub(crate) async fn open_link(app: Shared<'_>, link: String) -> Result<(), Failu
 }
 
 #[command]
-pub(crate) fn join(app: Shared<'_>, name: String) -> Result<(), FailureView> {
-    app.join(name)
+pub(crate) fn join(app: Shared<'_>, name: String, ask_first: bool) -> Result<(), FailureView> {
+    app.join(name, ask_first)
+}
+
+#[command]
+pub(crate) fn set_policy(app: Shared<'_>, policy: PolicyView) {
+    app.set_policy(policy);
+}
+
+#[command]
+pub(crate) fn answer_knock(app: Shared<'_>, peer: String, admit: bool) -> Result<(), FailureView> {
+    app.answer_knock(peer_id(&peer)?, admit);
+    Ok(())
+}
+
+#[command]
+pub(crate) fn remove(app: Shared<'_>, peer: String) -> Result<(), FailureView> {
+    app.remove(peer_id(&peer)?);
+    Ok(())
 }
 
 #[command]
@@ -153,6 +170,10 @@ fn tile_id(text: &str) -> Result<TileId, FailureView> {
         "own" => Ok(TileId::Own),
         peer => peer.parse().map(TileId::Peer).map_err(|_| misuse("tile")),
     }
+}
+
+fn peer_id(text: &str) -> Result<PeerId, FailureView> {
+    text.parse().map_err(|_| misuse("person"))
 }
 
 fn misuse(what: &str) -> FailureView {

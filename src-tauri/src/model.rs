@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use quartet_engine::{ChatId, ChatLine, Connection, EndReason, Event, Mark, SourceKind, Trust};
 use quartet_media::DeviceError;
-use quartet_proto::{Code, MediaState, PeerId, PeerInfo};
+use quartet_proto::{Code, MediaState, PeerId, PeerInfo, RoomPolicy};
 
 use crate::view::{
-    AppView, ChatLineView, ConnectionView, DeviceState, DevicesView, FailureView, LevelView,
-    MarkView, PeerView, PhaseView, RoomView, TrustView, UiEvent,
+    AppView, ChatLineView, ConnectionView, DeviceState, DevicesView, DoorView, FailureView,
+    KnockView, LevelView, MarkView, PeerView, PhaseView, PolicyView, RemovedView, RoomView,
+    TrustView, UiEvent,
 };
 
 /// The view, and the few rules by which it changes.
@@ -53,7 +54,10 @@ impl Model {
 
     /// In, or on the way into, a call.
     pub(crate) fn is_in_call(&self) -> bool {
-        matches!(self.view.phase, PhaseView::Joining | PhaseView::InCall { .. })
+        matches!(
+            self.view.phase,
+            PhaseView::Joining | PhaseView::Waiting | PhaseView::InCall { .. }
+        )
     }
 
     /// The person's own switches.
@@ -81,20 +85,23 @@ impl Model {
             }
             Event::Stats(_) | Event::Connected { .. } | Event::FirstAudio(_) => return None,
             Event::FirstVideo(_) => return None,
-            Event::Roster(peers) => {
+            Event::Roster(peers, policy) => {
                 self.set_waiting(Some(peers.into_iter().map(|peer| peer.name).collect()));
+                self.change_door(|door| door.policy = policy_view(policy));
             }
             Event::RosterUnknown => self.set_waiting(None),
             // Joined too late: the person has left before it was said.
-            Event::Joined { .. } if self.view.phase != PhaseView::Joining => return None,
+            Event::Joined { .. } | Event::Waiting if !self.is_on_the_way() => return None,
             Event::Chat(line) if matches!(self.view.phase, PhaseView::InCall { .. }) => {
                 return Some(UiEvent::Chat(vec![self.chat_line(line)]));
             }
             // Of a call that the person has left.
             Event::Chat(_) => return None,
+            Event::Waiting => self.view.phase = PhaseView::Waiting,
             Event::Joined { you, present } => {
                 self.own = Some(you);
                 self.chat.clear();
+                self.change_door(|door| *door = DoorView::default());
                 self.view.phase = PhaseView::InCall { signalling_online: true };
                 if let Some(room) = &mut self.view.room {
                     room.peers.clear();
@@ -122,6 +129,24 @@ impl Model {
             }
             Event::PeerTrust(id, trust) => {
                 self.change_peer(id, |peer| peer.trust = trust_view(trust));
+            }
+            Event::Knock(info) => self.change_door(|door| {
+                door.knocking.push(KnockView { id: info.id.to_string(), name: info.name });
+            }),
+            Event::KnockOver(peer) => {
+                let peer = peer.to_string();
+                self.change_door(|door| door.knocking.retain(|knock| knock.id != peer));
+            }
+            Event::Policy { policy, by } => {
+                let by = self.whom(by);
+                self.change_door(|door| {
+                    door.policy = policy_view(policy);
+                    door.by = by;
+                });
+            }
+            Event::PeerRemoved { peer, by } => {
+                let removed = RemovedView { id: peer.to_string(), by: self.whom(by) };
+                self.change_door(|door| door.removed = Some(removed));
             }
             Event::MachineBusy(busy) => self.view.me.busy = busy,
             Event::SourceFailed(kind, error) => self.set_device(kind, failed(&error)),
@@ -169,6 +194,7 @@ impl Model {
             if let Some(room) = &mut self.view.room {
                 room.peers.clear();
                 room.waiting = None;
+                room.door = DoorView::default();
             }
         }
     }
@@ -177,6 +203,22 @@ impl Model {
         if let Some(room) = &mut self.view.room {
             room.waiting = names;
         }
+    }
+
+    /// Between the green room and the call.
+    fn is_on_the_way(&self) -> bool {
+        matches!(self.view.phase, PhaseView::Joining | PhaseView::Waiting)
+    }
+
+    fn change_door(&mut self, change: impl FnOnce(&mut DoorView)) {
+        if let Some(room) = &mut self.view.room {
+            change(&mut room.door);
+        }
+    }
+
+    /// In the page's words.
+    fn whom(&self, peer: Option<PeerId>) -> Option<String> {
+        peer.map(|peer| if Some(peer) == self.own { "own".to_owned() } else { peer.to_string() })
     }
 
     fn add_peer(&mut self, info: PeerInfo) {
@@ -228,6 +270,14 @@ pub(crate) fn failed(error: &DeviceError) -> DeviceState {
     DeviceState::Failed { code: code.to_owned(), message: error.to_string() }
 }
 
+fn policy_view(policy: RoomPolicy) -> PolicyView {
+    match policy {
+        RoomPolicy::Open => PolicyView::Open,
+        RoomPolicy::Knock => PolicyView::Knock,
+        RoomPolicy::Locked => PolicyView::Locked,
+    }
+}
+
 fn connection_view(connection: Connection) -> ConnectionView {
     match connection {
         Connection::Connecting => ConnectionView::Connecting,
@@ -268,6 +318,7 @@ mod tests {
             server_is_here: true,
             waiting: None,
             peers: Vec::new(),
+            door: DoorView::default(),
         });
         model
     }
@@ -384,6 +435,32 @@ mod tests {
         (1..=lines + 1).for_each(|seq| drop(model.apply(said(2, seq, seq.into()))));
         assert_eq!(model.chat().len(), MAX_CHAT_LINES);
         assert_eq!(model.chat()[0].seq, 2);
+    }
+
+    #[test]
+    fn who_knocks_waits_and_who_changes_the_door_is_named() {
+        let mut model = in_front_of_a_room();
+        model.apply(Event::Roster(Vec::new(), RoomPolicy::Knock));
+        let door = |model: &Model| model.view().room.as_ref().unwrap().door.clone();
+        assert_eq!(door(&model).policy, PolicyView::Knock);
+        assert!(model.start_joining());
+        model.apply(Event::Waiting);
+        assert_eq!(model.view().phase, PhaseView::Waiting);
+        assert!(model.is_in_call(), "leaving it is leaving the call");
+        let (you, other) = (PeerId::from_u64(1), PeerId::from_u64(2));
+        model.apply(Event::Joined { you, present: vec![somebody(2)] });
+        assert_eq!(door(&model), DoorView::default());
+        model.apply(Event::Policy { policy: RoomPolicy::Locked, by: Some(other) });
+        assert_eq!(door(&model).by, Some(other.to_string()));
+        model.apply(Event::Policy { policy: RoomPolicy::Knock, by: Some(you) });
+        assert_eq!(door(&model).by.as_deref(), Some("own"));
+        model.apply(Event::Knock(somebody(3)));
+        assert_eq!(door(&model).knocking[0].name, "Number 3");
+        model.apply(Event::KnockOver(PeerId::from_u64(3)));
+        assert!(door(&model).knocking.is_empty());
+        model.apply(Event::PeerRemoved { peer: other, by: Some(you) });
+        let removed = RemovedView { id: other.to_string(), by: Some("own".to_owned()) };
+        assert_eq!(door(&model).removed, Some(removed));
     }
 
     #[test]

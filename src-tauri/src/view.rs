@@ -17,6 +17,8 @@ pub enum PhaseView {
     GreenRoom,
     /// Join was pressed, the server has not answered yet.
     Joining,
+    /// Somebody inside has to let the person in.
+    Waiting,
     /// In the room.
     InCall {
         /// The server answers; if not, the call goes on and nobody can come in.
@@ -94,6 +96,50 @@ pub struct TrustView {
     pub mark: MarkView,
 }
 
+/// Who gets into a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyView {
+    /// Everybody who has the link.
+    #[default]
+    Open,
+    /// Whom somebody inside lets in.
+    Knock,
+    /// Nobody.
+    Locked,
+}
+
+/// Somebody who wants to come in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct KnockView {
+    /// 16 hexadecimal digits.
+    pub id: String,
+    /// A stranger's text.
+    pub name: String,
+}
+
+/// Somebody who was put out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct RemovedView {
+    /// Who it was.
+    pub id: String,
+    /// A peer's id, `own`, or `null` when that is not known.
+    pub by: Option<String>,
+}
+
+/// The way into a room.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, TS)]
+pub struct DoorView {
+    /// Who gets in.
+    pub policy: PolicyView,
+    /// Who changed that last: a peer's id, `own`, or `null` when that is not known.
+    pub by: Option<String>,
+    /// In the call: who wants to come in.
+    pub knocking: Vec<KnockView>,
+    /// In the call: who was put out last.
+    pub removed: Option<RemovedView>,
+}
+
 /// The room that the person is in, or in front of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct RoomView {
@@ -107,6 +153,8 @@ pub struct RoomView {
     pub waiting: Option<Vec<String>>,
     /// In the call: the others.
     pub peers: Vec<PeerView>,
+    /// Who gets in.
+    pub door: DoorView,
 }
 
 /// An own device, as it is.
@@ -318,6 +366,10 @@ pub fn bindings() -> String {
         FailureView::decl(&config),
         ConnectionView::decl(&config),
         PeerView::decl(&config),
+        PolicyView::decl(&config),
+        KnockView::decl(&config),
+        RemovedView::decl(&config),
+        DoorView::decl(&config),
         RoomView::decl(&config),
         DeviceState::decl(&config),
         MeView::decl(&config),

@@ -21,6 +21,11 @@ const SCENES = {
   busy: 'at=in_call&people=3&busy',
   chat: 'at=in_call&people=3&chat',
   chat_unread: 'at=in_call&people=3&chat',
+  knocking: 'at=in_call&people=3&policy=knock&knocking=2',
+  room: 'at=in_call&people=4&policy=knock',
+  ask: 'at=green_room&people=3&policy=knock',
+  waiting: 'at=waiting&people=3&policy=knock',
+  left_locked: 'at=left&people=3&failure=room_locked',
   settings: 'at=green_room&people=2',
   help: 'at=in_call&people=4',
   left: 'at=left&people=3',
@@ -51,6 +56,7 @@ try {
         await page.waitForSelector('main');
         if (scene === 'settings') await page.getByTestId('settings').click();
         if (scene === 'chat') await page.keyboard.press('t');
+        if (scene === 'room') await page.keyboard.press('p');
         if (scene === 'help') await page.keyboard.press('?');
         if (scene === 'refused') {
           await page.getByTestId('link-input').fill('https://example.org/j#short');

@@ -27,6 +27,7 @@ export class Announcer {
     if (after.me.camera_off !== before.me.camera_off) {
       say(after.me.camera_off ? 'said.cameraOff' : 'said.cameraOn');
     }
+    if (after.phase.at === 'waiting' && before.phase.at !== 'waiting') say('green.waiting');
     if (after.phase.at !== 'in_call') return said;
     if (before.phase.at !== 'in_call') {
       const present = after.room?.peers.map((peer) => peer.name) ?? [];
@@ -42,6 +43,21 @@ export class Announcer {
       say(after.phase.signalling_online ? 'said.online' : 'said.offline');
     }
     if (after.me.busy && !before.me.busy) say('call.busy');
+    const [door, doorBefore] = [after.room?.door, before.room?.door];
+    const called = (id: string) => {
+      const people = [...(after.room?.peers ?? []), ...(before.room?.peers ?? [])];
+      return shown(people.find((it) => it.id === id)?.name ?? '');
+    };
+    if (door && door.policy !== doorBefore?.policy) {
+      const { policy, by } = door;
+      if (by === null || by === 'own') show(`said.policy.${policy}`);
+      else show(`said.policyBy.${policy}`, { name: called(by) });
+    }
+    for (const knock of door?.knocking ?? []) {
+      if (!doorBefore?.knocking.some((it) => it.id === knock.id)) {
+        say('said.knocks', { name: shown(knock.name) });
+      }
+    }
     const earlier = new Map(before.room?.peers.map((peer) => [peer.id, peer]));
     for (const peer of after.room?.peers ?? []) {
       const was = earlier.get(peer.id);
@@ -67,7 +83,13 @@ export class Announcer {
         if (peer.trust.mark === 'changed') show('said.peerChanged', { name: name(peer) });
       }
     }
-    for (const gone of earlier.values()) show('said.left', { name: name(gone) });
+    for (const gone of earlier.values()) {
+      const removed = door?.removed?.id === gone.id ? door.removed : null;
+      if (!removed) show('said.left', { name: name(gone) });
+      else if (removed.by === 'own') show('said.removed', { name: name(gone) });
+      else if (removed.by === null) show('said.wasRemoved', { name: name(gone) });
+      else show('said.removedBy', { name: name(gone), by: called(removed.by) });
+    }
     return said;
   }
 

@@ -8,6 +8,7 @@ import type {
   FailureView,
   LevelView,
   PeerView,
+  PolicyView,
   Settings,
   UiEvent,
 } from './bindings';
@@ -68,7 +69,7 @@ export class App {
   /** Of the tiles, 0 to 1, as people hear it. */
   loud = $state.raw<ReadonlyMap<string, number>>(new Map());
   speaking = $state.raw<ReadonlySet<string>>(new Set());
-  dialog = $state<'settings' | 'help' | 'leave' | 'verify' | null>(null);
+  dialog = $state<'settings' | 'help' | 'leave' | 'room' | 'verify' | null>(null);
   /** Whose code the dialog `verify` shows. */
   verifying = $state<string | null>(null);
   /** What stands between a guest's page and its use. */
@@ -130,10 +131,22 @@ export class App {
     if (this.view.room) await this.openLink(this.view.room.link);
   }
 
-  join(name: string): Promise<void> {
+  join(name: string, askFirst = false): Promise<void> {
     // The shell keeps the name as well; this is what the next green room shows.
     if (this.settings) this.settings = { ...this.settings, name };
-    return this.attempt(() => this.engine.join(name));
+    return this.attempt(() => this.engine.join(name, askFirst));
+  }
+
+  setPolicy(policy: PolicyView): Promise<void> {
+    return this.attempt(() => this.engine.setPolicy(policy));
+  }
+
+  answerKnock(peer: string, admit: boolean): Promise<void> {
+    return this.attempt(() => this.engine.answerKnock(peer, admit));
+  }
+
+  remove(peer: string): Promise<void> {
+    return this.attempt(() => this.engine.remove(peer));
   }
 
   leave(): Promise<void> {
@@ -261,7 +274,7 @@ export class App {
     this.view = view;
     if (view.phase.at !== before.phase.at) {
       this.refusal = null;
-      const ofCall = this.dialog === 'leave' || this.dialog === 'verify';
+      const ofCall = ['leave', 'room', 'verify'].includes(this.dialog ?? '');
       if (view.phase.at !== 'in_call' && ofCall) this.dialog = null;
       if (view.phase.at === 'in_call') this.beginChat();
       // What was noted is about a call or a room that is no longer in front of anybody.

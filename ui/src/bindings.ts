@@ -1,6 +1,6 @@
 // Written by `cargo xtask bindings` from src-tauri/src/view.rs.
 
-export type PhaseView = { "at": "home" } | { "at": "green_room" } | { "at": "joining" } | { "at": "in_call", 
+export type PhaseView = { "at": "home" } | { "at": "green_room" } | { "at": "joining" } | { "at": "waiting" } | { "at": "in_call", 
 /**
  * The server answers; if not, the call goes on and nobody can come in.
  */
@@ -61,6 +61,46 @@ code: [number, number, number, number] | null,
  */
 mark: MarkView, };
 
+export type PolicyView = "open" | "knock" | "locked";
+
+export type KnockView = { 
+/**
+ * 16 hexadecimal digits.
+ */
+id: string, 
+/**
+ * A stranger's text.
+ */
+name: string, };
+
+export type RemovedView = { 
+/**
+ * Who it was.
+ */
+id: string, 
+/**
+ * A peer's id, `own`, or `null` when that is not known.
+ */
+by: string | null, };
+
+export type DoorView = { 
+/**
+ * Who gets in.
+ */
+policy: PolicyView, 
+/**
+ * Who changed that last: a peer's id, `own`, or `null` when that is not known.
+ */
+by: string | null, 
+/**
+ * In the call: who wants to come in.
+ */
+knocking: Array<KnockView>, 
+/**
+ * In the call: who was put out last.
+ */
+removed: RemovedView | null, };
+
 export type RoomView = { 
 /**
  * The link to send to others.
@@ -81,7 +121,11 @@ waiting: Array<string> | null,
 /**
  * In the call: the others.
  */
-peers: Array<PeerView>, };
+peers: Array<PeerView>, 
+/**
+ * Who gets in.
+ */
+door: DoorView, };
 
 export type DeviceState = { "is": "none" } | { "is": "starting" } | { "is": "running" } | { "is": "failed", 
 /**

@@ -3,8 +3,8 @@
 import type { MessageKey } from './i18n/translate';
 
 export type Action =
-  'newCall' | 'mute' | 'camera' | 'chat' | 'copyLink' | 'leave' | 'settings' | 'help';
-export type Place = 'home' | 'green_room' | 'joining' | 'in_call' | 'left';
+  'newCall' | 'mute' | 'camera' | 'chat' | 'copyLink' | 'room' | 'leave' | 'settings' | 'help';
+export type Place = 'home' | 'green_room' | 'joining' | 'waiting' | 'in_call' | 'left';
 
 interface Binding {
   /** What the key says on a Latin layout, and what people are told. */
@@ -15,8 +15,8 @@ interface Binding {
   label: Extract<MessageKey, `keys.${string}`>;
 }
 
-const anywhere: readonly Place[] = ['home', 'green_room', 'joining', 'in_call', 'left'];
-const withDevices: readonly Place[] = ['green_room', 'joining', 'in_call'];
+const anywhere: readonly Place[] = ['home', 'green_room', 'joining', 'waiting', 'in_call', 'left'];
+const withDevices: readonly Place[] = ['green_room', 'joining', 'waiting', 'in_call'];
 
 export const bindings: Record<Action, Binding> = {
   newCall: { key: 'N', code: 'KeyN', places: ['home', 'left'], label: 'keys.newCall' },
@@ -24,6 +24,7 @@ export const bindings: Record<Action, Binding> = {
   camera: { key: 'V', code: 'KeyV', places: withDevices, label: 'keys.camera' },
   chat: { key: 'T', code: 'KeyT', places: ['in_call'], label: 'keys.chat' },
   copyLink: { key: 'C', code: 'KeyC', places: withDevices, label: 'keys.copyLink' },
+  room: { key: 'P', code: 'KeyP', places: ['in_call'], label: 'keys.room' },
   leave: { key: 'L', code: 'KeyL', places: ['in_call'], label: 'keys.leave' },
   settings: { key: ',', code: 'Comma', places: anywhere, label: 'keys.settings' },
   help: { key: '?', code: 'Slash', places: anywhere, label: 'keys.help' },

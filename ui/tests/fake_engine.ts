@@ -65,6 +65,7 @@ export function inCall(peers: PeerView[], part: Partial<AppView> = {}): AppView 
       server_is_here: true,
       waiting: null,
       peers,
+      door: { policy: 'open', by: null, knocking: [], removed: null },
     },
     ...part,
   });
@@ -92,7 +93,10 @@ export class FakeEngine implements CallEngine {
   });
   readonly newCall = vi.fn(async () => {});
   readonly openLink = vi.fn(async (_link: string) => {});
-  readonly join = vi.fn(async (_name: string) => {});
+  readonly join = vi.fn(async (_name: string, _askFirst: boolean) => {});
+  readonly setPolicy = vi.fn(async (_policy: string) => {});
+  readonly answerKnock = vi.fn(async (_peer: string, _admit: boolean) => {});
+  readonly remove = vi.fn(async (_peer: string) => {});
   readonly leave = vi.fn(async () => {});
   readonly goHome = vi.fn(async () => {});
   readonly setMuted = vi.fn(async (_muted: boolean) => {});

@@ -21,7 +21,10 @@ it('says each command under the name that the shell knows', async () => {
   const engine = new NativeEngine();
   await engine.newCall();
   await engine.openLink('quartet://join');
-  await engine.join('Ann');
+  await engine.join('Ann', true);
+  await engine.setPolicy('locked');
+  await engine.answerKnock('a1', false);
+  await engine.remove('a2');
   await engine.setMuted(true);
   await engine.setCameraOff(true);
   await engine.choose('microphone', 'tone');
@@ -32,7 +35,10 @@ it('says each command under the name that the shell knows', async () => {
   expect(calls).toEqual([
     ['new_call', {}],
     ['open_link', { link: 'quartet://join' }],
-    ['join', { name: 'Ann' }],
+    ['join', { name: 'Ann', askFirst: true }],
+    ['set_policy', { policy: 'locked' }],
+    ['answer_knock', { peer: 'a1', admit: false }],
+    ['remove', { peer: 'a2' }],
     ['set_muted', { muted: true }],
     ['set_camera_off', { cameraOff: true }],
     ['choose', { kind: 'microphone', id: 'tone' }],

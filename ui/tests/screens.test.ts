@@ -96,7 +96,7 @@ describe('the green room', () => {
     expect(find('name')).toHaveProperty('value', 'Sam');
     type('name', ' Ann ');
     click('join');
-    expect(engine.join).toHaveBeenCalledWith('Ann');
+    expect(engine.join).toHaveBeenCalledWith('Ann', false);
   });
 
   it('asks for a name when there is none', async () => {

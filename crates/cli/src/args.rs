@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use quartet_core::Rung;
 use quartet_engine::{EngineConfig, IceConfig, IcePolicy};
-use quartet_proto::{IceServer, JoinLink, ServerUrl, chat_text};
+use quartet_proto::{IceServer, JoinLink, RoomPolicy, ServerUrl, chat_text};
 
 /// A headless participant of Quartet calls, for automation and measuring.
 ///
@@ -83,6 +83,14 @@ pub(crate) struct Join {
     #[arg(long, value_name = "KBPS", value_parser = clap::value_parser!(u32).range(10..=100_000))]
     max_kbps: Option<u32>,
 
+    /// Who gets into the room, if nobody is in it.
+    #[arg(long, value_enum, default_value_t = Door::Open)]
+    policy: Door,
+
+    /// Whom this participant lets in who knocks.
+    #[arg(long, value_enum, default_value_t = Admit::None)]
+    admit: Admit,
+
     /// STUN and TURN servers, beside those that the signalling server names. In USER and
     /// CREDENTIAL, %XX stands for the byte XX.
     #[arg(
@@ -137,6 +145,22 @@ enum Largest {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
+enum Door {
+    /// Everybody.
+    Open,
+    /// Whom somebody inside lets in.
+    Knock,
+    /// Nobody.
+    Locked,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Admit {
+    All,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum Policy {
     All,
     Relay,
@@ -153,6 +177,20 @@ impl Join {
             max_video_bps: self.max_kbps.map(|kbps| kbps * 1000),
             ..EngineConfig::default()
         }
+    }
+
+    /// For the room that this makes.
+    pub(crate) fn policy(&self) -> RoomPolicy {
+        match self.policy {
+            Door::Open => RoomPolicy::Open,
+            Door::Knock => RoomPolicy::Knock,
+            Door::Locked => RoomPolicy::Locked,
+        }
+    }
+
+    /// Whoever knocks is let in.
+    pub(crate) fn admits(&self) -> bool {
+        self.admit == Admit::All
     }
 
     pub(crate) fn ice(&self) -> IceConfig {
@@ -192,7 +230,7 @@ mod tests {
             "quartet-cli join {LINK} --name Ann --video pattern --audio tone:440 --for 1.5 \
              --stats-every 1 --record out --ice-server stun:stun.example.org \
              turn:u:c@turn.example.org --ice-policy relay --bind 127.0.0.1 ::1 --view 180 --max 360 \
-             --max-kbps 500 --chat hello"
+             --max-kbps 500 --chat hello --policy knock --admit all"
         );
         let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
         let Command::Join(join) = cli.command else { panic!("not a join") };
@@ -202,6 +240,7 @@ mod tests {
         assert_eq!(join.chat.as_deref(), Some("hello"));
         let engine = join.engine();
         assert_eq!((engine.max_rung, engine.max_video_bps), (Rung::P360, Some(500_000)));
+        assert_eq!((join.policy(), join.admits()), (RoomPolicy::Knock, true));
         let ice = join.ice();
         assert_eq!((ice.servers.len(), ice.bind.len()), (2, 2));
         assert_eq!(ice.policy, IcePolicy::Relay);

@@ -87,6 +87,7 @@ fn take_part(join: Join, selected: Selected, recording: Option<Recording>) -> io
             recording,
             name: join.name.clone(),
             view: join.view,
+            admits: join.admits(),
             viewers: HashMap::new(),
             // Nobody asks for them: nothing is kept.
             window: join.stats_every.map(|_| StatsWindow::default()),
@@ -114,6 +115,8 @@ struct Visit {
     recording: Option<Recording>,
     name: String,
     view: View,
+    /// Whoever knocks is let in.
+    admits: bool,
     viewers: HashMap<PeerId, Viewer>,
     window: Option<StatsWindow>,
     /// What is to be said once in the room.
@@ -152,6 +155,7 @@ impl Visit {
             link: join.link.clone(),
             name: join.name.clone(),
             ice: join.ice(),
+            policy: join.policy(),
         }));
         Ok(())
     }
@@ -173,6 +177,10 @@ impl Visit {
                     Some(Event::Ended(reason)) => return self.ended(reason),
                     Some(event) => {
                         let joined = matches!(event, Event::Joined { .. });
+                        if event == Event::Waiting {
+                            // For as long as those inside take.
+                            give_up_at = None;
+                        }
                         self.tell(event);
                         if joined {
                             let now = Instant::now();
@@ -251,6 +259,16 @@ impl Visit {
                 }
                 Report::PeerLeft { peer: info.id, name: info.name }
             }
+            Event::Waiting => Report::Waiting,
+            Event::Knock(info) => {
+                if self.admits {
+                    self.engine.send(Command::Admit(info.id));
+                }
+                Report::Knock { peer: info.id, name: info.name }
+            }
+            Event::KnockOver(peer) => Report::KnockOver { peer },
+            Event::Policy { policy, by } => Report::Policy { policy, by },
+            Event::PeerRemoved { peer, by } => Report::Removed { peer, by },
             Event::PeerMedia(peer, media) => {
                 if let Some(viewer) = self.viewers.get(&peer).filter(|_| media.camera_off) {
                     viewer.pause();
@@ -300,7 +318,7 @@ impl Visit {
             Event::FirstVideo(_)
             | Event::SourceRunning(_)
             | Event::Levels { .. }
-            | Event::Roster(_)
+            | Event::Roster(..)
             | Event::RosterUnknown
             | Event::Ended(_) => return,
         };

@@ -8,7 +8,7 @@ use std::{
 };
 
 use quartet_engine::{Limit, PeerStats, Stats};
-use quartet_proto::PeerId;
+use quartet_proto::{PeerId, RoomPolicy};
 use serde::Serialize;
 
 use crate::usage::Usage;
@@ -34,6 +34,16 @@ pub(crate) enum Report {
     Joined { peer: PeerId, name: String },
     /// Somebody is in the room.
     PeerJoined { peer: PeerId, name: String },
+    /// In front of a room: somebody inside has to let this participant in.
+    Waiting,
+    /// Somebody wants to come in.
+    Knock { peer: PeerId, name: String },
+    /// They were let in or turned away, or have gone.
+    KnockOver { peer: PeerId },
+    /// Who gets in has changed.
+    Policy { policy: RoomPolicy, by: Option<PeerId> },
+    /// Somebody was put out, which `peer_left` follows.
+    Removed { peer: PeerId, by: Option<PeerId> },
     /// Somebody is gone.
     PeerLeft { peer: PeerId, name: String },
     /// A path was found; candidate types: host, srflx, prflx, relay.

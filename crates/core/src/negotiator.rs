@@ -1,4 +1,5 @@
 //! One pair: the connection between this participant and one other, and its repair.
+//! Long because every input may start, end or replace the one repair that is under way.
 //!
 //! The side with the lower [`PeerId`] makes every offer and counts the epochs; the other one
 //! answers, and asks with `negotiate` for what it misses. Nothing that was sent can be relied on to

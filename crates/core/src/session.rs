@@ -6,6 +6,8 @@
 //! needed it is done when it is back. Left out: sockets, JSON, links, and who is in a room that one
 //! only looks into.
 
+mod admission;
+mod door;
 mod peer;
 mod signalling;
 mod types;
@@ -17,8 +19,8 @@ use std::{
 };
 
 use quartet_proto::{
-    ClientMessage, ErrorCode, IceServer, LeaveReason, MediaState, PeerId, PeerInfo, RoomPolicy,
-    ServerMessage,
+    ClientMessage, ErrorCode, IceServer, LeaveReason, MediaState, PeerId, PeerInfo, PeerMessage,
+    RoomPolicy, ServerMessage,
     limits::{MAX_NAME_CHARS, ROOM_CAPACITY},
 };
 
@@ -26,6 +28,7 @@ pub use self::types::{
     Connection, Input, Mark, Output, SessionConfig, SessionEnd, SessionEvent, Trust,
 };
 use self::{
+    door::Door,
     peer::Peer,
     signalling::{Fate, Signalling},
 };
@@ -52,6 +55,9 @@ pub struct Session {
     peers: BTreeMap<PeerId, Peer>,
     /// People met so far, one who came back counted again.
     met: u64,
+    door: Door,
+    /// What the members were told last.
+    word: Option<PeerMessage>,
     told_error: Option<(ErrorCode, Instant)>,
     ended: bool,
     out: Outbox,
@@ -70,6 +76,8 @@ impl Session {
             told_media: config.media,
             peers: BTreeMap::new(),
             met: 0,
+            door: Door::new(config.policy),
+            word: None,
             told_error: None,
             ended: false,
             out,
@@ -93,6 +101,11 @@ impl Session {
                     peer.negotiator.confirm_code(code, matches);
                 }
             }
+            Input::SetPolicy(policy) => self.choose_policy(now, policy),
+            Input::Admit(peer) => self.admit(now, peer),
+            Input::Refuse(peer) => self.turn_away(peer),
+            Input::Remove(peer) => self.remove(now, peer),
+            Input::Said { peer, message } => self.said(now, peer, message),
             Input::NetworkChanged => {
                 let fate = self.signalling.network_changed(now, &mut self.out);
                 self.follow(fate);
@@ -104,7 +117,11 @@ impl Session {
                 let SessionConfig { room, ref key, ref name, media, .. } = self.config;
                 self.told_media = media;
                 let (key, name) = (key.clone(), name.clone());
-                let (policy, members) = (RoomPolicy::Open, None);
+                let policy = self.door.policy;
+                let members = self
+                    .signalling
+                    .has_joined_before()
+                    .then(|| self.door.members(self.peers.keys()));
                 let join = ClientMessage::Join { room, key, name, media, policy, members };
                 self.signalling.opened(now, join, &mut self.out);
             }
@@ -137,7 +154,7 @@ impl Session {
             return None;
         }
         let peers = self.peers.values().filter_map(Peer::poll_timeout);
-        peers.chain([self.signalling.poll_timeout()]).min()
+        peers.chain([self.signalling.poll_timeout()]).chain(self.door.poll_timeout()).min()
     }
 
     /// Does what is due; too early a call does nothing.
@@ -158,8 +175,15 @@ impl Session {
             return self.refused(now, code, message);
         }
         if self.signalling.is_joining() {
-            if let ServerMessage::Welcome { you, peers, ice_servers, .. } = message {
-                self.welcome(now, you, peers, ice_servers);
+            match message {
+                ServerMessage::Welcome { you, peers, ice_servers, policy, knocking } => {
+                    self.welcome(now, you, peers, ice_servers, policy, knocking);
+                }
+                // Who was in the room before stays in the call, and sees that the server is away.
+                ServerMessage::Waiting if self.signalling.waits() => {
+                    self.out.event(SessionEvent::Waiting);
+                }
+                _ => {}
             }
             return;
         }
@@ -169,7 +193,14 @@ impl Session {
         match message {
             ServerMessage::IceServers { ice_servers } => self.renew_ice_servers(ice_servers),
             ServerMessage::PeerJoined { peer } => self.peer_joined(now, peer, Reach::First),
-            ServerMessage::PeerLeft { peer, reason, .. } => self.peer_left(now, peer, reason),
+            ServerMessage::PeerLeft { peer, reason, by } => {
+                self.peer_left(now, peer, reason, by);
+            }
+            ServerMessage::Knock { peer } => self.knock(peer),
+            ServerMessage::KnockOver { peer } => self.knock_over(peer),
+            ServerMessage::Policy { policy, by } => {
+                self.server_says_policy(now, policy, Some(by));
+            }
             ServerMessage::PeerMedia { peer, media } => {
                 if let Some(peer) = self.peers.get_mut(&peer) {
                     peer.set_media(media, &mut self.out);
@@ -200,9 +231,6 @@ impl Session {
             | ServerMessage::Roster { .. }
             | ServerMessage::Welcome { .. }
             | ServerMessage::Waiting
-            | ServerMessage::Knock { .. }
-            | ServerMessage::KnockOver { .. }
-            | ServerMessage::Policy { .. }
             | ServerMessage::Pong { .. }
             | ServerMessage::Error { .. } => {}
         }
@@ -214,6 +242,8 @@ impl Session {
         you: PeerId,
         listed: Vec<PeerInfo>,
         ice_servers: Vec<IceServer>,
+        policy: RoomPolicy,
+        knocking: Vec<PeerInfo>,
     ) {
         if you != self.own {
             // Who offers depends on the ids: with the wrong one no pair would ever connect.
@@ -226,6 +256,7 @@ impl Session {
         let peers = self.believable(listed);
         if !again {
             self.out.event(SessionEvent::Joined { you, present: peers.clone() });
+            self.enter_by(policy, &peers);
         }
         self.tell_online(true);
         self.tell_media();
@@ -234,9 +265,32 @@ impl Session {
                 peer.not_listed(now);
             }
         }
+        if again {
+            self.server_says_policy(now, policy, None);
+            if policy < self.door.policy {
+                // It has forgotten, or was never told.
+                self.out.send(ClientMessage::Policy { policy: self.door.policy });
+            }
+        }
+        let here = knocking.iter().chain(&peers).map(|info| info.id);
+        self.those_wait(&here.collect::<Vec<_>>());
         let reach = if again { Reach::Again } else { Reach::First };
         for peer in peers {
             self.peer_joined(now, peer, reach);
+        }
+        for peer in knocking {
+            self.knock(peer);
+        }
+    }
+
+    /// Whoever comes in has to believe that those who are there belong there.
+    fn enter_by(&mut self, policy: RoomPolicy, present: &[PeerInfo]) {
+        self.door = Door::new(policy);
+        for peer in present {
+            self.door.admit(peer.id);
+        }
+        if policy != RoomPolicy::Open {
+            self.out.event(SessionEvent::Policy { policy, by: None });
         }
     }
 
@@ -266,7 +320,20 @@ impl Session {
         if info.id == self.own {
             return;
         }
+        if self.door.was_removed_here(info.id) {
+            // It has forgotten that, or never heard of it.
+            self.out.send(ClientMessage::Remove { peer: info.id });
+        }
+        if self.door.is_shunned(info.id) {
+            return;
+        }
         let info = clipped(info);
+        if !self.peers.contains_key(&info.id) && !self.door.passes(info.id) {
+            tracing::info!("the server names somebody whom nobody has let in");
+            return self.door.strange(now, info);
+        }
+        self.door.admit(info.id);
+        self.knock_over(info.id);
         let full = self.peers.len() >= MAX_PEERS;
         match self.peers.entry(info.id) {
             Entry::Occupied(peer) => {
@@ -287,9 +354,12 @@ impl Session {
         }
     }
 
-    fn peer_left(&mut self, now: Instant, id: PeerId, reason: LeaveReason) {
+    fn peer_left(&mut self, now: Instant, id: PeerId, reason: LeaveReason, by: Option<PeerId>) {
+        self.stranger_left(id);
         match reason {
-            LeaveReason::Left | LeaveReason::Removed => {
+            LeaveReason::Removed => self.removed_by(id, by),
+            LeaveReason::Left => {
+                self.door.forget(id);
                 if let Some(peer) = self.peers.remove(&id) {
                     peer.leave(&mut self.out);
                 }
@@ -342,6 +412,8 @@ impl Session {
             Fate::Unchanged => {}
             Fate::Lost => {
                 self.tell_online(false);
+                // Who is in the room is said again.
+                self.nobody_waits();
                 for peer in self.peers.values_mut() {
                     peer.unheard();
                 }
@@ -375,6 +447,7 @@ impl Session {
         for (_, peer) in self.peers.extract_if(.., |_, peer| peer.is_gone(now)) {
             peer.leave(&mut self.out);
         }
+        self.settle_door(now);
     }
 
     fn tell_online(&mut self, online: bool) {

@@ -169,6 +169,10 @@ impl Actor {
                 self.stop_watching();
                 self.leave();
             }
+            Command::SetPolicy(policy) => self.tell_session(SessionInput::SetPolicy(policy)),
+            Command::Admit(peer) => self.tell_session(SessionInput::Admit(peer)),
+            Command::Refuse(peer) => self.tell_session(SessionInput::Refuse(peer)),
+            Command::Remove(peer) => self.tell_session(SessionInput::Remove(peer)),
             Command::Attach(TileId::Own, sink) => {
                 self.fan_out.own_tile.attach(sink);
                 self.fan_out.restart_own(|rung| self.make_key_frame(rung));
@@ -303,7 +307,7 @@ impl Actor {
             return;
         }
         self.events.send(match news {
-            WatchNews::Roster(peers) => Event::Roster(peers),
+            WatchNews::Roster(peers, policy) => Event::Roster(peers, policy),
             WatchNews::Unknown => Event::RosterUnknown,
         });
     }

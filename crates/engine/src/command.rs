@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use quartet_core::EncodedFrame;
 use quartet_media::{AudioInput, AudioOutput, I420Frame, PcmFrame, VideoInput};
-use quartet_proto::{Code, JoinLink, PeerId};
+use quartet_proto::{Code, JoinLink, PeerId, RoomPolicy};
 use quartet_rtc::IceConfig;
 
 /// A picture on the screen.
@@ -77,6 +77,8 @@ pub struct JoinRequest {
     pub name: String,
     /// How paths are found; the server's own STUN and TURN servers come on top.
     pub ice: IceConfig,
+    /// Who gets into the room, if nobody is in it.
+    pub policy: RoomPolicy,
 }
 
 /// What the engine can be told.
@@ -97,6 +99,14 @@ pub enum Command {
     Join(JoinRequest),
     /// Leave the room, or stop watching; the devices stay open.
     Leave,
+    /// Who gets into the room from now on.
+    SetPolicy(RoomPolicy),
+    /// Let somebody in, of whom [`crate::Event::Knock`] told.
+    Admit(PeerId),
+    /// Turn them away.
+    Refuse(PeerId),
+    /// Put somebody out of the room.
+    Remove(PeerId),
     /// Send a tile's pictures here; replaces an earlier sink of that tile.
     Attach(TileId, Arc<dyn TileSink>),
     /// Send them nowhere.

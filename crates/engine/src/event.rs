@@ -8,7 +8,7 @@ pub use quartet_core::{
     session::{Connection, Mark, Trust},
 };
 use quartet_media::DeviceError;
-use quartet_proto::{ErrorCode, MediaState, PeerId, PeerInfo};
+use quartet_proto::{ErrorCode, MediaState, PeerId, PeerInfo, RoomPolicy};
 
 /// A device or test source of the own side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,8 +64,8 @@ pub enum EndReason {
 /// What the engine says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// Who is in the watched room.
-    Roster(Vec<PeerInfo>),
+    /// Who is in the watched room, and who gets in.
+    Roster(Vec<PeerInfo>, RoomPolicy),
     /// The watched room's server cannot be reached; tried again by itself.
     RosterUnknown,
     /// In the room.
@@ -74,6 +74,26 @@ pub enum Event {
         you: PeerId,
         /// Who was there before. Each of them follows as [`Self::PeerJoined`], too.
         present: Vec<PeerInfo>,
+    },
+    /// Somebody inside has to let this participant in; `Joined` or `Ended` follows.
+    Waiting,
+    /// Somebody wants to come in.
+    Knock(PeerInfo),
+    /// They do not wait for an answer any more.
+    KnockOver(PeerId),
+    /// Who gets in has changed.
+    Policy {
+        /// From now on.
+        policy: RoomPolicy,
+        /// Who changed it, if that is known.
+        by: Option<PeerId>,
+    },
+    /// Somebody was put out; `PeerLeft` follows.
+    PeerRemoved {
+        /// Who.
+        peer: PeerId,
+        /// By whom, if that is known.
+        by: Option<PeerId>,
     },
     /// The signalling server is gone (false) or back (true); the media goes on.
     Signalling {

@@ -92,7 +92,7 @@ impl Drop for EventReceiver {
 
 /// Each says everything that the ones before said.
 fn is_snapshot(event: &Event) -> bool {
-    matches!(event, Event::Levels { .. } | Event::Stats(_) | Event::Roster(_))
+    matches!(event, Event::Levels { .. } | Event::Stats(_) | Event::Roster(..))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quartet_core::{LinkEvent, Rung};
 use quartet_media::DeviceError;
-use quartet_proto::{PeerId, PeerInfo, ServerMessage};
+use quartet_proto::{PeerId, PeerInfo, RoomPolicy, ServerMessage};
 use quartet_rtc::{Link, LinkStats};
 
 use crate::{Command, SourceKind, socket::SocketError};
@@ -51,8 +51,8 @@ pub(crate) enum SocketNews {
 /// What the watcher of a room says.
 #[derive(Debug)]
 pub(crate) enum WatchNews {
-    /// Who is in.
-    Roster(Vec<PeerInfo>),
+    /// Who is in, and who gets in.
+    Roster(Vec<PeerInfo>, RoomPolicy),
     /// The server is not reached.
     Unknown,
 }

@@ -69,8 +69,8 @@ async fn watch(
             incoming = socket.next() => {
                 silent_at = Instant::now() + SILENCE_LIMIT;
                 match incoming? {
-                    Incoming::Message(ServerMessage::Roster { peers, .. }) => {
-                        let news = Input::Watch(generation, WatchNews::Roster(peers));
+                    Incoming::Message(ServerMessage::Roster { peers, policy }) => {
+                        let news = Input::Watch(generation, WatchNews::Roster(peers, policy));
                         inputs.send(news).await.map_err(|_| SocketError::Closed)?;
                     }
                     // A limit was met, or rooms cannot be looked into for a moment.

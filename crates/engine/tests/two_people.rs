@@ -19,14 +19,14 @@ async fn two_people_see_and_hear_each_other() {
 
     ann.engine.send(Command::Watch(link.clone()));
     ann.hear("an empty room", |it| match it {
-        Event::Roster(peers) if peers.is_empty() => Some(()),
+        Event::Roster(peers, _) if peers.is_empty() => Some(()),
         _ => None,
     })
     .await;
     bo.join(&link);
     bo.hear("joined", |it| matches!(it, Event::Joined { .. }).then_some(())).await;
     ann.hear("Bo in the room", |it| match it {
-        Event::Roster(peers) if peers.iter().any(|peer| peer.name == "Bo") => Some(()),
+        Event::Roster(peers, _) if peers.iter().any(|peer| peer.name == "Bo") => Some(()),
         _ => None,
     })
     .await;

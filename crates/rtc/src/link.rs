@@ -28,6 +28,7 @@ use webrtc::peer_connection::PeerConnection;
 
 use self::{
     actor::Actor,
+    conversation::Words,
     counters::Counters,
     media_queue::{MediaQueue, Voice},
 };
@@ -49,8 +50,8 @@ pub struct Link {
     queue: Arc<MediaQueue>,
     counters: Arc<Counters>,
     steering: Arc<Steering>,
-    /// The newest thing that the peer is to be told.
-    to_say: watch::Sender<Option<PeerMessage>>,
+    /// What the peer is to be told: the newest word on each matter.
+    to_say: watch::Sender<Words>,
     to_chat: mpsc::Sender<ChatMessage>,
     /// A key frame of ours is wanted…
     key_frame_wanted: Arc<Notify>,
@@ -82,7 +83,7 @@ impl Link {
         let overflow = Arc::new(Notify::new());
         let queue = Arc::new(MediaQueue::default());
         let counters = Arc::new(Counters::default());
-        let (to_say, to_say_end) = watch::channel(None);
+        let (to_say, to_say_end) = watch::channel(Words::default());
         let (to_chat, to_chat_end) = mpsc::channel(CHAT_WINDOW);
         let key_frame_wanted = Arc::clone(&signals.key_frame_wanted);
         let key_frame_requested = Arc::new(Notify::new());
@@ -158,14 +159,10 @@ impl Link {
     }
 
     /// Says something to the peer, past the server, as soon as its channel is open; the peer hears
-    /// it as [`LinkEvent::Said`]. Of what is said in quick succession only the last may arrive. A
-    /// new link has to be told again.
+    /// it as [`LinkEvent::Said`]. Of what is said in quick succession on one
+    /// matter, only the last may arrive. A new link has to be told again.
     pub fn tell(&self, message: &PeerMessage) {
-        self.to_say.send_if_modified(|to_say| {
-            let new = to_say.as_ref() != Some(message);
-            *to_say = Some(message.clone());
-            new
-        });
+        self.to_say.send_if_modified(|to_say| to_say.put(message.clone()));
     }
 
     /// Says something on the chat's channel, after [`LinkEvent::ChatOpened`]; the peer hears it as

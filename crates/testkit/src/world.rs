@@ -1,4 +1,5 @@
 //! A whole room under virtual time: real sessions, the real hub, simulated sockets and links.
+//! Long because it has one short method for each fault and for each thing that tests look at.
 //!
 //! Everything happens on one thread, in an order that the seed decides. Faults are told to the
 //! world ([`World::drop_socket`], [`World::stop_server`], [`World::cut_path`]…), and what a session
@@ -16,12 +17,12 @@ use std::{
 };
 
 use quartet_core::{
-    LinkEvent,
+    LinkEvent, LinkState,
     session::{Connection, Input, Output, Session, SessionConfig, SessionEvent},
 };
 use quartet_proto::{
-    ClientMessage, Epoch, Fingerprint, LinkSecret, MediaState, NonceSeed, PeerId, ServerMessage,
-    SessionKey,
+    ClientMessage, Epoch, Fingerprint, LinkSecret, MediaState, NonceSeed, PeerId, PeerMessage,
+    RoomPolicy, ServerMessage, SessionKey,
 };
 use quartet_server::{ConnId, Hub, HubConfig, Input as HubInput, Output as HubOutput};
 
@@ -30,6 +31,8 @@ pub use self::person::{Person, Teardown, View};
 
 /// How often the simulated links look at their paths.
 const TICK: Duration = Duration::from_millis(50);
+/// From one participant to another, past the server; always the same, so that the order is kept.
+const WORD_DELAY: Duration = Duration::from_millis(20);
 /// More things at one instant than this are an endless loop.
 const MAX_AT_ONCE: u32 = 2_000;
 
@@ -46,6 +49,7 @@ enum Happening {
     ServerSeesEnd { socket: u64 },
     ClientSeesEnd { socket: u64 },
     LinkSays { who: Who, peer: PeerId, epoch: Epoch, event: LinkEvent },
+    PeerSays { who: Who, peer: PeerId, message: PeerMessage },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,15 +135,20 @@ impl World {
 
     /// Somebody comes into the room.
     pub fn join(&mut self) -> Who {
-        self.join_with(&LinkSecret::from_bytes([7; 16]))
+        self.join_with(RoomPolicy::Open)
+    }
+
+    /// Somebody comes into the room, and chooses who else may, if nobody is there.
+    pub fn join_with(&mut self, policy: RoomPolicy) -> Who {
+        self.enter(&LinkSecret::from_bytes([7; 16]), policy)
     }
 
     /// Somebody comes into the room who claims to have the link, and has another one.
     pub fn join_as_impostor(&mut self) -> Who {
-        self.join_with(&LinkSecret::from_bytes([8; 16]))
+        self.enter(&LinkSecret::from_bytes([8; 16]), RoomPolicy::Open)
     }
 
-    fn join_with(&mut self, secret: &LinkSecret) -> Who {
+    fn enter(&mut self, secret: &LinkSecret, policy: RoomPolicy) -> Who {
         let (mut key, mut seed, mut certificate) = ([0; 16], [0; 32], [0; 32]);
         self.random.fill(&mut key);
         self.random.fill(&mut seed);
@@ -152,6 +161,7 @@ impl World {
             seed: NonceSeed::from_bytes(seed),
             name: format!("Person {who}"),
             media: MediaState::default(),
+            policy,
         };
         let id = config.key.peer_id();
         let session = Session::new(config, self.now);
@@ -451,7 +461,14 @@ impl World {
             // Also after the link was closed, as events on their way do.
             Happening::LinkSays { who, peer, epoch, event } => {
                 self.people[who].link_said(peer, epoch, &event);
+                if event == LinkEvent::State(LinkState::Connected) {
+                    self.say_again(who, peer);
+                }
                 self.tell(who, Input::Link { peer, epoch, event });
+            }
+            Happening::PeerSays { who, peer, message } => {
+                self.people[who].was_told.push(message.clone());
+                self.tell(who, Input::Said { peer, message });
             }
         }
     }
@@ -534,8 +551,37 @@ impl World {
                     let link = self.people[who].links.remove(&peer).expect("a link to close");
                     assert_eq!(link.epoch, epoch, "the current link");
                 }
+                Output::Tell { peer, message } => {
+                    self.people[who].words.insert(peer, message);
+                    self.say(who, peer);
+                }
                 Output::Event(event) => self.people[who].hear(at, event),
             }
+        }
+    }
+
+    /// What one says to the other arrives, if both ends of their link are connected.
+    fn say(&mut self, who: Who, to: PeerId) {
+        let own = self.people[who].id;
+        let Some(other) = self.people.iter().position(|person| person.id == to) else { return };
+        let passes = !self.cut.contains(&(who.min(other), who.max(other)));
+        let ready = |person: &Person, peer| {
+            person.link(peer).is_some_and(|link| link.told == LinkState::Connected)
+        };
+        let both = ready(&self.people[who], to) && ready(&self.people[other], own);
+        let message = self.people[who].words.get(&to).filter(|_| passes && both).cloned();
+        if let Some(message) = message {
+            let at = self.now + WORD_DELAY;
+            self.schedule(at, Happening::PeerSays { who: other, peer: own, message });
+        }
+    }
+
+    /// Both ends of a new connection say what counts.
+    fn say_again(&mut self, who: Who, peer: PeerId) {
+        self.say(who, peer);
+        let own = self.people[who].id;
+        if let Some(other) = self.people.iter().position(|person| person.id == peer) {
+            self.say(other, own);
         }
     }
 

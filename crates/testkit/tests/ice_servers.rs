@@ -37,7 +37,8 @@ impl Member {
         let (room, now, you) = (RoomId::from_bytes([1; 16]), Instant::now(), key.peer_id());
         let (auth, seed) =
             (LinkSecret::from_bytes([1; 16]).auth_key(), NonceSeed::from_bytes([1; 32]));
-        let config = SessionConfig { room, key, auth, seed, name: "Ann".into(), media: MEDIA };
+        let (name, policy) = ("Ann".into(), RoomPolicy::Open);
+        let config = SessionConfig { room, key, auth, seed, name, media: MEDIA, policy };
         let mut member = Self { session: Session::new(config, now), now, you };
         member.session.handle(now, Input::SocketOpened);
         member.welcome(ice_servers);

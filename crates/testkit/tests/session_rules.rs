@@ -465,7 +465,8 @@ fn a_joiner_hears_at_once_who_is_there_and_then_of_each() {
     let (room, now) = (RoomId::from_bytes([1; 16]), Instant::now());
     let (name, media) = ("Ann".to_owned(), MediaState::default());
     let (auth, seed) = (LinkSecret::from_bytes([1; 16]).auth_key(), NonceSeed::from_bytes([1; 32]));
-    let config = SessionConfig { room, key: key.clone(), auth, seed, name, media };
+    let policy = RoomPolicy::Open;
+    let config = SessionConfig { room, key: key.clone(), auth, seed, name, media, policy };
     let mut session = Session::new(config, now);
     session.handle(now, Input::SocketOpened);
     let info = |id, name: &str| PeerInfo { id, name: name.to_owned(), media };

@@ -2,15 +2,20 @@
 // pictures of it. No network, no devices.
 //
 // The query chooses a scene: `?demo` alone begins at home; `?demo&at=green_room|joining|in_call|left`
-// with `people=1…4`, `lang=en|th`, `offline`, `failure=CODE`, `broken` (devices), `busy` (the
-// computer), `chat` (something was written), `names=A,B,C`.
+// (or `waiting`) with `people=1…4`, `lang=en|th`, `policy=open|knock|locked`, `knocking=1…2`,
+// `offline`, `failure=CODE`, `broken` (devices), `busy` (the computer), `chat` (something was
+// written), `names=A,B,C`.
 
 import type {
   AppView,
   Boot,
   DeviceState,
+  DoorView,
+  KnockView,
   PeerView,
   PhaseView,
+  PolicyView,
+  RoomView,
   Settings,
   UiEvent,
 } from '../bindings';
@@ -44,6 +49,7 @@ export class DemoEngine implements CallEngine {
   private events: (event: UiEvent) => void = () => {};
   private view: AppView;
   private settings: Settings;
+  private policy: PolicyView;
   private readonly language: 'en' | 'th';
   private readonly peers: PeerView[];
   private said = 0;
@@ -51,6 +57,8 @@ export class DemoEngine implements CallEngine {
 
   constructor(private readonly query: URLSearchParams = new URLSearchParams()) {
     this.language = query.get('lang') === 'th' ? 'th' : 'en';
+    const policy = query.get('policy');
+    this.policy = policy === 'knock' || policy === 'locked' ? policy : 'open';
     const names = query.get('names')?.split(',') ?? NAMES[this.language];
     this.peers = names.slice(0, 3).map((name, index) => ({
       id: `00000000000000a${index}`,
@@ -140,8 +148,37 @@ export class DemoEngine implements CallEngine {
     return Promise.resolve();
   }
 
-  join(name: string): Promise<void> {
+  setPolicy(policy: PolicyView): Promise<void> {
+    this.changeDoor({ policy, by: 'own' });
+    return Promise.resolve();
+  }
+
+  answerKnock(peer: string, admit: boolean): Promise<void> {
+    const { room } = this.view;
+    const knocking = room?.door.knocking ?? [];
+    const newcomer = knocking.find((it) => it.id === peer);
+    this.changeDoor({ knocking: knocking.filter((it) => it !== newcomer) });
+    if (admit && newcomer && room) {
+      const known: Omit<PeerView, 'id' | 'name'> = {
+        muted: false,
+        camera_off: true,
+        connection: 'connected',
+        trust: { code: null, mark: 'unconfirmed' },
+      };
+      this.changeRoom({ peers: [...room.peers, { ...newcomer, ...known }] });
+    }
+    return Promise.resolve();
+  }
+
+  remove(peer: string): Promise<void> {
+    this.changeDoor({ policy: 'knock', by: 'own', removed: { id: peer, by: 'own' } });
+    this.changeRoom({ peers: this.view.room?.peers.filter((it) => it.id !== peer) ?? [] });
+    return Promise.resolve();
+  }
+
+  join(name: string, askFirst: boolean): Promise<void> {
     this.settings = { ...this.settings, name };
+    if (askFirst) this.policy = 'knock';
     this.change({ phase: { at: 'joining' } });
     const others = this.view.room?.waiting?.length ?? 0;
     setTimeout(() => this.stand('in_call', others), 300);
@@ -233,6 +270,7 @@ export class DemoEngine implements CallEngine {
       home: { at: 'home' },
       green_room: { at: 'green_room' },
       joining: { at: 'joining' },
+      waiting: { at: 'waiting' },
       in_call: { at: 'in_call', signalling_online: !this.query.has('offline') },
       left: { at: 'left', failure: failure ? { code: failure, message: failure } : null },
     };
@@ -245,6 +283,12 @@ export class DemoEngine implements CallEngine {
         server_is_here: true,
         waiting: peers.map((peer) => peer.name),
         peers: phase.at === 'in_call' ? peers : [],
+        door: {
+          policy: this.policy,
+          by: null,
+          knocking: phase.at === 'in_call' ? this.knocking() : [],
+          removed: null,
+        },
       },
     });
     if (this.query.has('chat') && at === 'in_call') this.converse();
@@ -264,6 +308,22 @@ export class DemoEngine implements CallEngine {
     for (const [author, text, passedOnBy] of CONVERSATION[this.language](first.id, second.id)) {
       this.line(author, text, passedOnBy ? first.name : null);
     }
+  }
+
+  private knocking(): KnockView[] {
+    const names = this.language === 'th' ? ['กานต์', 'ปลา'] : ['Kim', 'Robin'];
+    const count = Number(this.query.get('knocking') ?? '0');
+    return names.slice(0, count).map((name, index) => ({ id: `00000000000000c${index}`, name }));
+  }
+
+  private changeDoor(part: Partial<DoorView>): void {
+    const { room } = this.view;
+    if (room) this.changeRoom({ door: { ...room.door, ...part } });
+  }
+
+  private changeRoom(part: Partial<RoomView>): void {
+    const { room } = this.view;
+    if (room) this.change({ room: { ...room, ...part } });
   }
 
   private change(part: Partial<AppView>): void {

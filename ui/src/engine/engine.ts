@@ -1,7 +1,7 @@
 // What the page needs from whoever runs the call. The desktop shell is one such engine; the page
 // itself becomes another when a browser guest joins. Nothing outside this folder knows which.
 
-import type { Boot, FailureView, Settings, UiEvent } from '../bindings';
+import type { Boot, FailureView, PolicyView, Settings, UiEvent } from '../bindings';
 import type { Entrance } from './browser/core/entrance';
 import type { Code } from './browser/core/trust';
 
@@ -27,7 +27,14 @@ export interface CallEngine {
   newCall(): Promise<void>;
   /** Goes to the green room of a link. */
   openLink(link: string): Promise<void>;
-  join(name: string): Promise<void>;
+  /** `askFirst`: whoever comes later waits until somebody inside lets them in. */
+  join(name: string, askFirst: boolean): Promise<void>;
+  /** Who gets into the room from now on. */
+  setPolicy(policy: PolicyView): Promise<void>;
+  /** Lets somebody in who knocks, or turns them away. */
+  answerKnock(peer: string, admit: boolean): Promise<void>;
+  /** Puts somebody out of the room. */
+  remove(peer: string): Promise<void>;
   /** Ends the call; in front of a room, goes home. */
   leave(): Promise<void>;
   goHome(): Promise<void>;

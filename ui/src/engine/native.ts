@@ -2,7 +2,7 @@
 
 import { Channel, invoke } from '@tauri-apps/api/core';
 
-import type { Boot, Settings, UiEvent } from '../bindings';
+import type { Boot, PolicyView, Settings, UiEvent } from '../bindings';
 import { TilePainter, type TileFeed } from '../video/painter';
 import type { Code } from './browser/core/trust';
 import type { CallEngine, DeviceKind, PictureListener, TileId } from './engine';
@@ -23,8 +23,20 @@ export class NativeEngine implements CallEngine {
     return invoke('open_link', { link });
   }
 
-  join(name: string): Promise<void> {
-    return invoke('join', { name });
+  join(name: string, askFirst: boolean): Promise<void> {
+    return invoke('join', { name, askFirst });
+  }
+
+  setPolicy(policy: PolicyView): Promise<void> {
+    return invoke('set_policy', { policy });
+  }
+
+  answerKnock(peer: string, admit: boolean): Promise<void> {
+    return invoke('answer_knock', { peer, admit });
+  }
+
+  remove(peer: string): Promise<void> {
+    return invoke('remove', { peer });
   }
 
   leave(): Promise<void> {

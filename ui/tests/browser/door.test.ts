@@ -1,197 +1,118 @@
-// Rooms in which somebody has to be let in, as a guest's session sees them.
+// Who gets into a room, as a guest's session sees it: the members' rules of the protocol page.
 
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 
-import { MAX_KNOCKING } from '../../src/engine/browser/core/limits';
-import type {
-  ClientMessage,
-  PeerInfo,
-  ServerMessage,
-} from '../../src/engine/browser/core/messages';
-import type { SessionEvent } from '../../src/engine/browser/core/output';
-import { Session } from '../../src/engine/browser/core/session';
-import { JOIN_LIMIT } from '../../src/engine/browser/core/signalling';
+import type { PeerInfo, RoomPolicy } from '../../src/engine/browser/core/messages';
+import { type Person, World } from './network';
 
-const ME = '000000000000000a';
-const media = { muted: false, camera_off: false };
-const bo: PeerInfo = { id: '000000000000000b', name: 'Bo', media };
-const welcome = {
-  type: 'welcome',
-  you: ME,
-  peers: [],
-  ice_servers: [],
-  policy: 'open',
-  knocking: [],
-} satisfies ServerMessage;
+const [A, B, C] = ['000000000000000a', '000000000000000b', '000000000000000c'];
+const cyd: PeerInfo = { id: C, name: 'Cyd', media: { muted: false, camera_off: false } };
 
-let session: Session;
-let events: SessionEvent[];
-let sent: ClientMessage[];
+let world: World;
+let ann: Person;
+let bob: Person;
 
 beforeEach(() => {
-  events = [];
-  sent = [];
-  const [auth, seed] = [new Uint8Array(32), new Uint8Array(32)];
-  const who = { key: 'key', own: ME, auth, seed, name: 'Me' };
-  const config = { room: 'room', ...who, media, policy: 'knock' } as const;
-  session = new Session(config, 0);
-  session.handle(0, { type: 'socket_opened' });
-  carryOut();
+  world = new World();
+  [ann, bob] = [world.person(A), world.person(B)];
+  world.run(2_000);
 });
 
-function carryOut(): void {
-  for (let output = session.poll(); output; output = session.poll()) {
-    if (output.type === 'event') events.push(output.event);
-    if (output.type === 'send') sent.push(output.message);
+function choose(policy: RoomPolicy): void {
+  ann.tell({ type: 'policy', policy });
+  world.run(200);
+}
+
+/** Whom the person is asked about now. */
+function asked(person: Person): string[] {
+  const now = new Set<string>();
+  for (const event of person.events) {
+    if (event.type === 'knock') now.add(event.peer.id);
+    if (event.type === 'knock_over') now.delete(event.peer);
   }
+  return [...now];
 }
 
-function hear(message: ServerMessage, now = 0): void {
-  session.handle(now, { type: 'socket_message', message });
-  carryOut();
+function policyOf(person: Person): RoomPolicy | undefined {
+  return person.events.flatMap((it) => (it.type === 'policy' ? [it.policy] : [])).at(-1);
 }
 
-/** The connection is lost, and found again. */
-function comeBack(): void {
-  session.handle(100, { type: 'socket_closed' });
-  session.handleTimeout(1000);
-  session.handle(1000, { type: 'socket_opened' });
-  carryOut();
-}
-
-const types = () => events.map(({ type }) => type);
-
-describe('in front of the door', () => {
-  it('one waits as long as it takes, and then is in', () => {
-    hear({ type: 'waiting' });
-    hear({ type: 'waiting' });
-    expect(types()).toEqual(['waiting']);
-    for (let now = 0; now < 3 * JOIN_LIMIT; now += 1000) {
-      session.handleTimeout(now);
-      hear({ type: 'pong' }, now);
-    }
-    hear(welcome, 3 * JOIN_LIMIT);
-    expect(types()).toEqual(['waiting', 'joined']);
-  });
-
-  it.each(['refused', 'room_locked', 'room_full'])('one may be told %s', (code) => {
-    hear({ type: 'waiting' });
-    hear({ type: 'error', code, message: '' });
-    expect(events.at(-1)).toMatchObject({ end: { reason: 'refused', code } });
-  });
-
-  it('a lost server is looked for, for as long as at first', () => {
-    hear({ type: 'waiting' });
-    session.handle(60_000, { type: 'socket_closed' });
-    for (let now = 60_000; now < 60_000 + JOIN_LIMIT; now += 100) {
-      session.handleTimeout(now);
-      if (session.poll()?.type === 'open_socket') session.handle(now, { type: 'socket_closed' });
-    }
-    expect(types()).toEqual(['waiting']);
-    session.handleTimeout(60_000 + JOIN_LIMIT);
-    carryOut();
-    expect(events.at(-1)).toMatchObject({ end: { reason: 'unreachable' } });
-  });
+it('tells the members what was chosen, past the server', () => {
+  world.crash();
+  choose('locked');
+  expect([policyOf(ann), policyOf(bob)]).toEqual(['locked', 'locked']);
+  choose('open');
+  expect(policyOf(bob)).toBe('open');
 });
 
-describe('inside', () => {
-  it('one is told who knocks, and answers', () => {
-    hear({ ...welcome, policy: 'knock', knocking: [bo] });
-    hear({ type: 'knock', peer: bo });
-    expect(types()).toEqual(['joined', 'policy', 'knock']);
-    for (const type of ['admit', 'refuse'] as const) {
-      session.handle(0, { type, peer: bo.id });
-      session.handle(0, { type, peer: '00000000000000ff' });
-    }
-    carryOut();
-    expect(sent.slice(2)).toEqual([
-      { type: 'admit', peer: bo.id },
-      { type: 'refuse', peer: bo.id },
-    ]);
-    hear({ type: 'knock_over', peer: bo.id });
-    hear({ type: 'knock_over', peer: bo.id });
-    expect(types().slice(3)).toEqual(['knock_over']);
-  });
-
-  it('whoever comes in knocks no more', () => {
-    hear({ ...welcome, knocking: [bo] });
-    hear({ type: 'peer_joined', peer: bo });
-    expect(types()).toEqual(['joined', 'knock', 'knock_over', 'peer_joined']);
-  });
-
-  it('a server cannot let crowds knock', () => {
-    hear(welcome);
-    for (let index = 0; index < 50; index++) {
-      const id = (0x100 + index).toString(16).padStart(16, '0');
-      hear({ type: 'knock', peer: { ...bo, id } });
-    }
-    expect(types().filter((type) => type === 'knock')).toHaveLength(MAX_KNOCKING);
-  });
-
-  it('the policy is changed through the server, which says by whom', () => {
-    hear(welcome);
-    session.handle(0, { type: 'policy', policy: 'locked' });
-    carryOut();
-    expect(sent.at(-1)).toEqual({ type: 'policy', policy: 'locked' });
-    expect(types()).toEqual(['joined']);
-    hear({ type: 'policy', policy: 'locked', by: ME });
-    expect(events.at(-1)).toEqual({ type: 'policy', policy: 'locked', by: ME });
-  });
-
-  it('somebody is put out, and it is said by whom', () => {
-    hear({ ...welcome, peers: [bo] });
-    session.handle(0, { type: 'remove', peer: bo.id });
-    carryOut();
-    expect(sent.at(-1)).toEqual({ type: 'remove', peer: bo.id });
-    hear({ type: 'peer_left', peer: bo.id, reason: 'removed', by: ME });
-    expect(events.slice(-2)).toEqual([
-      { type: 'peer_removed', peer: bo.id, by: ME },
-      { type: 'peer_left', peer: bo },
-    ]);
-  });
-
-  it('one who was put out does not come back', () => {
-    hear(welcome);
-    hear({ type: 'error', code: 'removed', message: '' });
-    expect(events.at(-1)).toMatchObject({ end: { reason: 'refused', code: 'removed' } });
-    expect(session.pollTimeout()).toBeNull();
-  });
+it('connects nobody whom the server lists and nobody let in, and asks', () => {
+  choose('knock');
+  const opened = ann.opened;
+  ann.hear({ type: 'peer_joined', peer: cyd });
+  world.run(2_900);
+  expect(asked(ann)).toEqual([]);
+  world.run(200);
+  expect(asked(ann)).toEqual([C]);
+  ann.tell({ type: 'refuse', peer: C });
+  expect([asked(ann), ann.opened]).toEqual([[], opened]);
+  expect(ann.sent.at(-1)).toEqual({ type: 'remove', peer: C });
+  ann.hear({ type: 'peer_joined', peer: cyd });
+  world.run(10_000);
+  expect([asked(ann), ann.opened]).toEqual([[], opened]);
 });
 
-describe('who comes back', () => {
-  it('names the policy and the others, and at first only the policy', () => {
-    expect(sent[1]).toMatchObject({ type: 'join', policy: 'knock' });
-    expect(sent[1]).not.toHaveProperty('members');
-    hear({ ...welcome, peers: [bo], policy: 'locked' });
-    comeBack();
-    expect(sent.at(-1)).toMatchObject({ type: 'join', policy: 'locked', members: [bo.id] });
-  });
+it('believes a member who has let somebody in', () => {
+  choose('knock');
+  bob.hear({ type: 'knock', peer: cyd });
+  ann.hear({ type: 'knock', peer: cyd });
+  world.run(100);
+  expect([asked(ann), asked(bob)]).toEqual([[C], [C]]);
+  bob.tell({ type: 'admit', peer: C });
+  expect(bob.sent.at(-1)).toEqual({ type: 'admit', peer: C });
+  world.run(100);
+  ann.hear({ type: 'knock_over', peer: C });
+  ann.hear({ type: 'peer_joined', peer: cyd });
+  world.run(100);
+  expect(Object.keys(ann.connections())).toEqual([B, C]);
+  world.run(10_000);
+  expect(asked(ann)).toEqual([]);
+});
 
-  it('makes a server that has forgotten it as strict as before', () => {
-    hear({ ...welcome, policy: 'locked' });
-    comeBack();
-    hear({ ...welcome, policy: 'open' }, 1000);
-    expect(sent.at(-1)).toEqual({ type: 'policy', policy: 'locked' });
-  });
+it('lets no server open the door, and tells it again what it has forgotten', () => {
+  choose('locked');
+  bob.hear({ type: 'policy', policy: 'open', by: A });
+  world.run(100);
+  expect(policyOf(bob)).toBe('locked');
+  bob.sent.length = 0;
+  bob.socketLost();
+  world.run(10_000);
+  const join = bob.sent.find((it) => it.type === 'join');
+  expect(join).toMatchObject({ policy: 'locked', members: [A] });
+  expect(bob.sent).toContainEqual({ type: 'policy', policy: 'locked' });
+});
 
-  it('learns what happened at the door meanwhile', () => {
-    hear({ ...welcome, knocking: [bo] });
-    comeBack();
-    hear({ ...welcome, policy: 'locked' }, 1000);
-    expect(types()).toEqual([
-      'joined',
-      'knock',
-      'signalling',
-      'signalling',
-      'policy',
-      'knock_over',
-    ]);
-  });
+it('puts somebody out for everybody, and closes an open door', () => {
+  world.crash();
+  const outs = () => ann.events.filter((it) => it.type === 'peer_removed');
+  ann.tell({ type: 'remove', peer: B });
+  expect(outs()).toEqual([{ type: 'peer_removed', peer: B, by: A }]);
+  expect(ann.connections()).toEqual({});
+  expect(policyOf(ann)).toBe('knock');
+  world.serverUp = true;
+  world.run(15_000);
+  expect(ann.connections()).toEqual({});
+  expect(ann.sent).toContainEqual({ type: 'remove', peer: B });
+});
 
-  it('stays in the call while it has to wait', () => {
-    hear(welcome);
-    comeBack();
-    hear({ type: 'waiting' }, 1000);
-    expect(types()).toEqual(['joined', 'signalling']);
-  });
+it('waits for as long as those inside take', () => {
+  const late = world.person(C);
+  world.take = (person, message) => {
+    if (message.type === 'join') person.hear({ type: 'waiting' });
+    if (message.type === 'ping') person.hear({ type: 'pong' });
+  };
+  world.run(60_000);
+  expect(late.events).toEqual([{ type: 'waiting' }]);
+  late.hear({ type: 'error', code: 'refused', message: '' });
+  world.run(100);
+  expect(late.end()).toMatchObject({ end: { reason: 'refused', code: 'refused' } });
 });

@@ -21,8 +21,30 @@ function join(): void {
   model.apply({ type: 'joined', you: '0000000000000001', present: [ann] });
 }
 
+it('says who knocks, who waits, and who changed the door', () => {
+  model.setWaiting([], 'knock');
+  const door = () => model.view.room?.door;
+  expect(door()?.policy).toBe('knock');
+  model.startJoining();
+  model.apply({ type: 'waiting' });
+  expect(model.view.phase).toEqual({ at: 'waiting' });
+  expect(model.isInCall).toBe(true);
+  model.apply({ type: 'joined', you: '0000000000000001', present: [ann] });
+  expect(door()).toEqual({ policy: 'open', by: null, knocking: [], removed: null });
+  model.apply({ type: 'policy', policy: 'locked', by: ann.id });
+  expect(door()).toMatchObject({ policy: 'locked', by: ann.id });
+  model.apply({ type: 'policy', policy: 'knock', by: '0000000000000001' });
+  expect(door()?.by).toBe('own');
+  model.apply({ type: 'knock', peer: bob });
+  expect(door()?.knocking).toEqual([{ id: bob.id, name: bob.name }]);
+  model.apply({ type: 'knock_over', peer: bob.id });
+  expect(door()?.knocking).toEqual([]);
+  model.apply({ type: 'peer_removed', peer: ann.id, by: null });
+  expect(door()?.removed).toEqual({ id: ann.id, by: null });
+});
+
 it('leads from the green room into the call, with those who are there', () => {
-  model.setWaiting(['Ann']);
+  model.setWaiting(['Ann'], 'open');
   expect(model.view.room).toMatchObject({ waiting: ['Ann'], server: 'quartet.example' });
   join();
   model.apply({ type: 'peer_joined', peer: ann });

@@ -7,9 +7,11 @@ import type {
   ClientMessage,
   PeerId,
   PeerInfo,
+  RoomPolicy,
   ServerMessage,
 } from '../../src/engine/browser/core/messages';
 import type { LinkEvent, Output, SessionEvent } from '../../src/engine/browser/core/output';
+import type { PeerMessage } from '../../src/engine/browser/core/peer_message';
 import { Session, type Input } from '../../src/engine/browser/core/session';
 
 function generationOf(sdp: string): number {
@@ -38,6 +40,8 @@ export class World {
   now = 0;
   readonly people: Person[] = [];
   serverUp = true;
+  /** As the server says to those who come in. */
+  policy: RoomPolicy = 'open';
   /** Paths between pairs that are cut: `a b`. */
   readonly cut = new Set<string>();
   private members = new Map<PeerId, Member>();
@@ -94,7 +98,7 @@ export class World {
           you: person.id,
           peers: peers.map((it) => it.info),
           ice_servers: [],
-          policy: 'open',
+          policy: this.policy,
           knocking: [],
         });
         const known = this.members.has(person.id);
@@ -153,6 +157,7 @@ export class Person {
   readonly events: SessionEvent[] = [];
   readonly sent: ClientMessage[] = [];
   readonly links = new Map<PeerId, FakeLink>();
+  readonly words = new Map<PeerId, PeerMessage>();
   opened = 0;
   /** The same for the whole visit, if they play by the rules. */
   certificate: string;
@@ -177,7 +182,8 @@ export class Person {
     const [key, seed] = [`key of ${this.id}`, sha256(utf8ToBytes(`seed of ${this.id}`))];
     const auth = sha256(utf8ToBytes(this.secret));
     const who = { key, own: this.id, auth, seed, name: this.name };
-    const config = { room: 'room', ...who, media, policy: 'open' as const };
+    const { policy } = this.world;
+    const config = { room: 'room', ...who, media, policy };
     this.session = new Session(config, this.world.now);
     this.carryOut();
   }
@@ -280,9 +286,19 @@ export class Person {
         return;
       case 'link':
         return this.act(output);
+      case 'tell':
+        this.words.set(output.peer, output.message);
+        return this.say(output.peer);
       case 'event':
         this.events.push(output.event);
     }
+  }
+
+  /** What one says past the server arrives, if the two are connected. */
+  private say(peer: PeerId): void {
+    const [message, other] = [this.words.get(peer), this.world.find(peer)];
+    if (!message || !this.links.get(peer)?.connected) return;
+    this.world.later(DELAY, () => other?.tell({ type: 'said', peer: this.id, message }));
   }
 
   private act({ peer, epoch, action }: Output & { type: 'link' }): void {
@@ -325,6 +341,7 @@ export class Person {
       if (!person || link.connected) continue;
       link.connected = true;
       person.linkSays(link.peer, { type: 'state', state: 'connected' });
+      person.say(link.peer);
     }
   }
 }

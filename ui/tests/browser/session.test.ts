@@ -156,7 +156,14 @@ describe('a session', () => {
     session.handle(0, { type: 'socket_opened' });
     const peers = Array.from({ length: 40 }, (_, index) => somebody(index % 20));
     peers.push({ ...somebody(0), id: A });
-    const welcome: ServerMessage = { ...entered, you: A, peers };
+    const welcome: ServerMessage = {
+      type: 'welcome',
+      you: A,
+      peers,
+      ice_servers: [],
+      policy: 'open',
+      knocking: [],
+    };
     session.handle(0, { type: 'socket_message', message: welcome });
     for (let i = 20; i < 40; i++) {
       session.handle(0, {
@@ -174,7 +181,14 @@ describe('a session', () => {
   it('does not take another id from the server', () => {
     const ann = world.person(A);
     world.take = (person) => {
-      person.hear({ ...entered, you: B });
+      person.hear({
+        type: 'welcome',
+        you: B,
+        peers: [],
+        ice_servers: [],
+        policy: 'open',
+        knocking: [],
+      });
     };
     world.run(1000);
     expect(ann.end()).toMatchObject({ end: { reason: 'refused', code: 'bad_message' } });
@@ -311,14 +325,6 @@ describe('a pair', () => {
   });
 });
 
-const entered = {
-  type: 'welcome' as const,
-  you: A,
-  peers: [],
-  ice_servers: [],
-  policy: 'open' as const,
-  knocking: [],
-};
 const quiet = { muted: false, camera_off: false };
 
 function somebody(index: number): PeerInfo {

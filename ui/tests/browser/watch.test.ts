@@ -7,6 +7,7 @@ const media = { muted: false, camera_off: false };
 const roster = (...names: string[]): ServerMessage => ({
   type: 'roster',
   peers: names.map((name, index) => ({ id: `000000000000000${index}`, name, media })),
+  policy: 'open',
 });
 
 /** Everything that it wants now, in short. */

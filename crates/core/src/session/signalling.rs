@@ -43,8 +43,10 @@ pub(super) enum Fate {
 pub(super) struct Signalling {
     stage: Stage,
     backoff: Backoff,
-    /// Until the first welcome.
+    /// Until the first answer to a join; somebody who waits to be let in has had one.
     join_by: Option<Instant>,
+    /// There was a welcome.
+    joined: bool,
     /// While a socket is open: the server's last message, or the opening.
     heard: Instant,
     /// While a socket is open.
@@ -59,6 +61,7 @@ impl Signalling {
             stage: Stage::Opening { until: now + OPEN_LIMIT },
             backoff: Backoff::new(own),
             join_by: Some(now + JOIN_LIMIT),
+            joined: false,
             heard: now,
             ping_at: now,
             nonce: 0,
@@ -74,7 +77,7 @@ impl Signalling {
     }
 
     pub(super) fn has_joined_before(&self) -> bool {
-        self.join_by.is_none()
+        self.joined
     }
 
     /// The socket is open. Hello and join go together: one round trip less before the welcome.
@@ -98,6 +101,12 @@ impl Signalling {
     pub(super) fn welcomed(&mut self, now: Instant) {
         self.stage = Stage::Online { since: now };
         self.join_by = None;
+        self.joined = true;
+    }
+
+    /// Somebody has to let this one in, for which there is time: true when that is news.
+    pub(super) fn waits(&mut self) -> bool {
+        !self.joined && self.join_by.take().is_some()
     }
 
     /// The socket ended by itself.
@@ -176,6 +185,10 @@ impl Signalling {
             Stage::Online { since } => now - since,
             _ => Duration::ZERO,
         };
+        if !self.joined && self.join_by.is_none() {
+            // The place in front of the door is lost; the server is to be found again soon.
+            self.join_by = Some(now + JOIN_LIMIT);
+        }
         self.stage = Stage::Waiting { until: now + self.backoff.delay_after(lasted) };
         Fate::Lost
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use quartet_proto::{
     AuthKey, ClientMessage, Code, Epoch, ErrorCode, IceServer, MediaState, NonceSeed, PeerId,
-    PeerInfo, RoomId, ServerMessage, SessionKey,
+    PeerInfo, PeerMessage, RoomId, RoomPolicy, ServerMessage, SessionKey,
 };
 
 use crate::{LinkAction, LinkEvent};
@@ -26,6 +26,8 @@ pub struct SessionConfig {
     pub name: String,
     /// What is sent and withheld from the start.
     pub media: MediaState,
+    /// Who gets into the room, if this visit makes it.
+    pub policy: RoomPolicy,
 }
 
 impl fmt::Debug for SessionConfig {
@@ -50,6 +52,21 @@ pub enum Input {
         code: Code,
         /// It is the same there; false takes that back.
         matches: bool,
+    },
+    /// The user: who gets in from now on.
+    SetPolicy(RoomPolicy),
+    /// The user: let somebody in, of whom [`SessionEvent::Knock`] told.
+    Admit(PeerId),
+    /// The user: turn them away.
+    Refuse(PeerId),
+    /// The user: put somebody out.
+    Remove(PeerId),
+    /// A peer has said something past the server, on the present link to it.
+    Said {
+        /// Who.
+        peer: PeerId,
+        /// What.
+        message: PeerMessage,
     },
     /// The machine: its addresses may have changed.
     NetworkChanged,
@@ -109,6 +126,14 @@ pub enum Output {
         /// As in [`Output::OpenLink`].
         epoch: Epoch,
     },
+    /// Say this to a peer past the server, on the present link once it is open and on every later
+    /// one, until something else is to be said.
+    Tell {
+        /// To whom.
+        peer: PeerId,
+        /// What.
+        message: PeerMessage,
+    },
     /// Tell the user.
     Event(SessionEvent),
 }
@@ -166,6 +191,26 @@ pub enum SessionEvent {
     Signalling {
         /// It answers.
         online: bool,
+    },
+    /// Somebody inside has to let this participant in; [`Self::Joined`] or the end follows.
+    Waiting,
+    /// Somebody wants to come in: [`Input::Admit`] or [`Input::Refuse`].
+    Knock(PeerInfo),
+    /// The answer came from elsewhere, or from here, or they have gone.
+    KnockOver(PeerId),
+    /// Who gets in has changed.
+    Policy {
+        /// From now on.
+        policy: RoomPolicy,
+        /// Who changed it, if that is known.
+        by: Option<PeerId>,
+    },
+    /// Somebody was put out; [`Self::PeerLeft`] follows.
+    PeerRemoved {
+        /// Who.
+        peer: PeerId,
+        /// By whom, if that is known.
+        by: Option<PeerId>,
     },
     /// Somebody is here; the connection is [`Connection::Connecting`].
     PeerJoined(PeerInfo),

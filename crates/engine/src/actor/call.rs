@@ -11,7 +11,7 @@ use quartet_core::{
     },
 };
 use quartet_proto::{
-    ClientMessage, MediaState, NonceSeed, PeerId, PeerInfo, ServerUrl, SessionKey,
+    ClientMessage, MediaState, NonceSeed, PeerId, PeerInfo, PeerMessage, ServerUrl, SessionKey,
 };
 use quartet_rtc::{Certificate, IceConfig};
 use tokio::sync::mpsc;
@@ -99,6 +99,7 @@ impl Actor {
             seed: NonceSeed::from_bytes(rand::random()),
             name: request.name,
             media,
+            policy: request.policy,
         };
         let chat = Chat::new(config.key.peer_id());
         self.call = Some(Call {
@@ -150,6 +151,7 @@ impl Actor {
                 }
                 SessionOutput::Link { peer, epoch, action } => self.act(peer, epoch, action),
                 SessionOutput::CloseLink { peer, epoch } => self.close_link(peer, epoch),
+                SessionOutput::Tell { peer, message } => self.tell_peer(peer, message),
                 SessionOutput::Event(event) => self.session_event(event),
             }
         }
@@ -244,6 +246,15 @@ impl Actor {
             SessionEvent::Joined { you, present } => {
                 self.events.send(Event::Joined { you, present });
             }
+            SessionEvent::Waiting => self.events.send(Event::Waiting),
+            SessionEvent::Knock(info) => self.events.send(Event::Knock(info)),
+            SessionEvent::KnockOver(peer) => self.events.send(Event::KnockOver(peer)),
+            SessionEvent::Policy { policy, by } => {
+                self.events.send(Event::Policy { policy, by });
+            }
+            SessionEvent::PeerRemoved { peer, by } => {
+                self.events.send(Event::PeerRemoved { peer, by });
+            }
             SessionEvent::Signalling { online } => self.events.send(Event::Signalling { online }),
             SessionEvent::PeerJoined(info) => {
                 self.add_peer(info.id);
@@ -289,12 +300,21 @@ impl Actor {
             meter: PeerMeter::new(peer, Instant::now()),
             view: DEFAULT_VIEW,
             shows: None,
+            word: None,
             estimate: None,
             lossy_until: None,
         };
         match &mut self.call {
             Some(call) => Arc::clone(&call.peers.entry(peer).or_insert_with(new).intake),
             None => new().intake,
+        }
+    }
+
+    fn tell_peer(&mut self, peer: PeerId, message: PeerMessage) {
+        let known = self.call.as_mut().and_then(|call| call.peers.get_mut(&peer));
+        if let Some(known) = known {
+            known.word = Some(message);
+            known.say_word();
         }
     }
 

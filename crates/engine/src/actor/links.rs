@@ -6,7 +6,7 @@ use quartet_core::{
     LinkAction, LinkEstimate, LinkEvent, LinkState, chat::Input as ChatInput,
     session::Input as SessionInput,
 };
-use quartet_proto::{Epoch, IceServer, PeerId};
+use quartet_proto::{Epoch, IceServer, PeerId, PeerMessage};
 use quartet_rtc::{Link, LinkConfig, LinkRole, LinkStats};
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +38,8 @@ pub(super) struct Peer {
     pub(super) view: u16,
     /// How high it shows the own picture, once it has said so.
     pub(super) shows: Option<u16>,
+    /// What else the session wants it to be told.
+    pub(super) word: Option<PeerMessage>,
     /// What the path to it carries, once that is known.
     pub(super) estimate: Option<LinkEstimate>,
     /// The path has lost packets lately: until then it counts as one that does.
@@ -69,6 +71,13 @@ impl Peer {
         self.link.as_ref().is_some_and(|link| link.connected)
     }
 
+    /// Tells it what the session wants, if there is a link.
+    pub(super) fn say_word(&self) {
+        if let (Some(link), Some(word)) = (self.open_link(), &self.word) {
+            link.tell(word);
+        }
+    }
+
     /// The present link, once it is open.
     pub(super) fn open_link(&self) -> Option<&Arc<Link>> {
         match &self.link.as_ref()?.state {
@@ -97,11 +106,12 @@ impl Actor {
                 }
                 // Each connection begins with a complete state.
                 known.say_view(largest);
+                known.say_word();
             }
             LinkNews::Event(LinkEvent::KeyFrameWanted) => {
                 self.fan_out.restart(peer, |rung| self.make_key_frame(rung));
             }
-            LinkNews::Event(LinkEvent::Said(message)) => self.heard(peer, &message),
+            LinkNews::Event(LinkEvent::Said(message)) => self.heard(peer, message),
             LinkNews::Event(LinkEvent::ChatOpened) => self.tell_chat(ChatInput::Opened(peer)),
             LinkNews::Event(LinkEvent::ChatSent) => self.tell_chat(ChatInput::Sent(peer)),
             LinkNews::Event(LinkEvent::ChatHeard(message)) => {
@@ -258,7 +268,12 @@ mod tests {
         let secret = LinkSecret::from_bytes([1; 16]);
         let auth = secret.auth_key();
         let link = JoinLink { server, secret };
-        actor.join(JoinRequest { link, name: "Ann".to_owned(), ice: IceConfig::default() });
+        actor.join(JoinRequest {
+            link,
+            name: "Ann".to_owned(),
+            ice: IceConfig::default(),
+            policy: RoomPolicy::Open,
+        });
         actor.carry_out();
         let (outgoing, mut sent) = mpsc::channel(socket::OUTGOING_QUEUE);
         let generation = actor.next_generation();

@@ -11,6 +11,7 @@ use quartet_core::{
     congestion::{LinkNeed, LinkShare, START_BPS, Uplink},
     layers::{CpuPolicy, Encoding, Layer, LayerPlan, Load, Plan, Situation, UPPER_LAYER, Viewer},
     red::MAX_COPIES,
+    session::Input as SessionInput,
 };
 use quartet_proto::{PeerId, PeerMessage};
 
@@ -91,10 +92,14 @@ impl Actor {
     }
 
     /// A peer has said something past the server.
-    pub(super) fn heard(&mut self, peer: PeerId, message: &PeerMessage) {
-        let PeerMessage::View { height } = message else { return };
-        if let Some(known) = self.peer(peer) {
-            known.shows = Some(*height);
+    pub(super) fn heard(&mut self, peer: PeerId, message: PeerMessage) {
+        match message {
+            PeerMessage::View { height } => {
+                if let Some(known) = self.peer(peer) {
+                    known.shows = Some(height);
+                }
+            }
+            PeerMessage::Room { .. } => self.tell_session(SessionInput::Said { peer, message }),
         }
     }
 

@@ -56,6 +56,7 @@ impl Person {
             link: link.clone(),
             name: self.name.to_owned(),
             ice: IceConfig { bind: vec!["127.0.0.1".parse().unwrap()], ..IceConfig::default() },
+            policy: quartet_proto::RoomPolicy::Open,
         }));
     }
 

@@ -7,9 +7,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use quartet_core::{LinkAction, LinkEstimate, LinkEvent, LinkState};
-use quartet_proto::{
-    Candidate, ChatMessage, DescriptionKind, PeerMessage, limits::MAX_CANDIDATE_BYTES,
-};
+use quartet_proto::{Candidate, ChatMessage, DescriptionKind, limits::MAX_CANDIDATE_BYTES};
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -21,7 +19,7 @@ use webrtc::media_stream::track_remote::TrackRemote;
 
 use super::{
     chat::chat,
-    conversation::converse,
+    conversation::{Words, converse},
     counters::Counters,
     media_queue::MediaQueue,
     receiver::{Incoming, receive_video, receive_voice},
@@ -55,7 +53,7 @@ pub(super) struct Parts {
     pub(super) overflow: Arc<Notify>,
     pub(super) events: mpsc::Sender<LinkEvent>,
     pub(super) sink: Arc<dyn MediaSink>,
-    pub(super) to_say: watch::Receiver<Option<PeerMessage>>,
+    pub(super) to_say: watch::Receiver<Words>,
     /// Taken when the actor begins.
     pub(super) to_chat: Option<mpsc::Receiver<ChatMessage>>,
     pub(super) queue: Arc<MediaQueue>,

@@ -1,6 +1,7 @@
 //! The task that carries [`PeerMessage`]s over the link's data channel (RFC 8831).
 //!
-//! A message is the newest word on its matter, so nothing is queued in either direction: what has
+//! A message is the newest word on its matter, of which there is one for each type, so nothing is
+//! queued in either direction: what has
 //! been replaced before it could be said, or passed on, is not said at all. A peer that sends
 //! garbage, or without end, costs no more than the reading; one that reads nothing costs the
 //! library's buffer, which `peer` bounds.
@@ -28,14 +29,51 @@ const SETTLING: Duration = Duration::from_millis(20);
 /// …and is said once more after this, for a peer that was held up.
 const REPEAT: Duration = Duration::from_secs(1);
 
+/// The newest word on each matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Words {
+    view: Option<PeerMessage>,
+    room: Option<PeerMessage>,
+}
+
+impl Words {
+    /// True when it is news.
+    pub(super) fn put(&mut self, message: PeerMessage) -> bool {
+        let place = match message {
+            PeerMessage::View { .. } => &mut self.view,
+            PeerMessage::Room { .. } => &mut self.room,
+        };
+        let news = place.as_ref() != Some(&message);
+        *place = Some(message);
+        news
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn into_messages(self) -> impl Iterator<Item = PeerMessage> {
+        self.room.into_iter().chain(self.view)
+    }
+
+    /// Those that `said` has not, or has otherwise.
+    fn news_since(self, said: &Self) -> Self {
+        Self {
+            view: self.view.filter(|word| said.view.as_ref() != Some(word)),
+            room: self.room.filter(|word| said.room.as_ref() != Some(word)),
+        }
+    }
+}
+
 /// Says what `to_say` holds as soon as the channel is open, and passes on what the peer says, until
 /// the channel ends or nobody listens.
 pub(super) async fn converse(
     channel: Arc<dyn DataChannel>,
-    mut to_say: watch::Receiver<Option<PeerMessage>>,
+    mut to_say: watch::Receiver<Words>,
     events: mpsc::Sender<LinkEvent>,
 ) {
-    let mut heard = None;
+    let mut heard = Words::default();
+    let mut said = Words::default();
     let mut heard_at = Instant::now();
     // From when something may be said, once the channel is open…
     let mut say_at = None;
@@ -51,7 +89,9 @@ pub(super) async fn converse(
                 }
                 Some(DataChannelEvent::OnMessage(message)) => {
                     // What was not understood does not undo what was.
-                    heard = read(&message).or(heard);
+                    if let Some(message) = read(&message) {
+                        heard.put(message);
+                    }
                 }
                 Some(_) => {}
                 None => return,
@@ -60,23 +100,26 @@ pub(super) async fn converse(
                 due(say_at).await;
                 to_say.changed().await
             } => {
-                if changed.is_err() || say(&*channel, &mut to_say).await.is_err() {
+                let wanted = to_say.borrow_and_update().clone();
+                let news = wanted.clone().news_since(&said);
+                if changed.is_err() || say(&*channel, news).await.is_err() {
                     return;
                 }
+                said = wanted;
                 say_at = Some(Instant::now() + SAID_INTERVAL);
             }
             () = due(repeat_at) => {
                 repeat_at = None;
-                if say(&*channel, &mut to_say).await.is_err() {
+                if say(&*channel, said.clone()).await.is_err() {
                     return;
                 }
             }
-            () = sleep_until(heard_at), if heard.is_some() => {
+            () = sleep_until(heard_at), if !heard.is_empty() => {
                 heard_at = Instant::now() + HEARD_INTERVAL;
-                if let Some(message) = heard.take()
-                    && events.send(LinkEvent::Said(message)).await.is_err()
-                {
-                    return;
+                for message in std::mem::take(&mut heard).into_messages() {
+                    if events.send(LinkEvent::Said(message)).await.is_err() {
+                        return;
+                    }
                 }
             }
         }
@@ -90,17 +133,13 @@ async fn due(at: Option<Instant>) {
     }
 }
 
-/// Says the newest message, if there is any.
-async fn say(
-    channel: &dyn DataChannel,
-    to_say: &mut watch::Receiver<Option<PeerMessage>>,
-) -> webrtc::error::Result<()> {
-    let message = to_say.borrow_and_update().clone();
-    let text = message.and_then(|message| serde_json::to_string(&message).ok());
-    match text {
-        Some(text) => channel.send_text(&text).await,
-        None => Ok(()),
+async fn say(channel: &dyn DataChannel, words: Words) -> webrtc::error::Result<()> {
+    for message in words.into_messages() {
+        if let Ok(text) = serde_json::to_string(&message) {
+            channel.send_text(&text).await?;
+        }
     }
+    Ok(())
 }
 
 /// A message that is understood; one from a later version may not be.
@@ -117,6 +156,28 @@ mod tests {
 
     fn said(is_string: bool, text: &str) -> Option<PeerMessage> {
         read(&RTCDataChannelMessage { is_string, data: text.as_bytes().into() })
+    }
+
+    #[test]
+    fn of_each_matter_only_the_newest_word_counts() {
+        let view = |height| PeerMessage::View { height };
+        let room = |change| PeerMessage::Room {
+            policy: quartet_proto::RoomPolicy::Knock,
+            change,
+            admitted: Vec::new(),
+            removed: Vec::new(),
+        };
+        let mut words = Words::default();
+        assert!(words.is_empty());
+        for (message, news) in [(view(1), true), (room(1), true), (view(1), false), (view(2), true)]
+        {
+            assert_eq!(words.put(message), news);
+        }
+        let said = words.clone();
+        assert!(words.put(room(2)));
+        let news: Vec<_> = words.clone().news_since(&said).into_messages().collect();
+        assert_eq!(news, [room(2)]);
+        assert_eq!(words.into_messages().collect::<Vec<_>>(), [room(2), view(2)]);
     }
 
     #[test]

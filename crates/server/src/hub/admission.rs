@@ -136,6 +136,13 @@ impl Hub {
             let (reason, by) = (LeaveReason::Removed, Some(by));
             self.tell_everybody(id, &ServerMessage::PeerLeft { peer, reason, by });
             self.tell_watchers(id);
+        } else if let Some(knocker) = room.door.take_waiting(peer) {
+            room.door.remove(peer);
+            self.tell_everybody(id, &ServerMessage::KnockOver { peer });
+            if let Some(conn) = knocker.conn() {
+                self.connections.remove(&conn);
+                self.refuse(now, conn, ErrorCode::Removed.into());
+            }
         } else if room.door.is_expected(now, peer) {
             room.door.remove(peer);
         } else {

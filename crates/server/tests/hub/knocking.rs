@@ -318,6 +318,16 @@ fn removing_closes_an_open_room_to_who_comes_with_another_key() {
 }
 
 #[test]
+fn somebody_who_waits_can_be_shut_out_for_good() {
+    let mut bench = room_of(RoomPolicy::Knock, &[A]);
+    bench.knocks(B);
+    let outputs = bench.say(A, remove(B));
+    assert_eq!(outputs[0], over(A, B));
+    assert_refused_and_closed(&outputs[1..], B, ErrorCode::Removed);
+    assert_refused_and_closed(&bench.comes_back(C, B), C, ErrorCode::Removed);
+}
+
+#[test]
 fn somebody_away_can_be_removed() {
     for gone_for in [Duration::ZERO, RESUME_GRACE] {
         let mut bench = room_of(RoomPolicy::Knock, &[A, B]);

@@ -6,7 +6,9 @@ use quartet_core::{
     LinkEvent, LinkState,
     session::{Connection, Output, Session, SessionEnd, SessionEvent, Trust},
 };
-use quartet_proto::{ClientMessage, Epoch, Fingerprint, MediaState, PeerId};
+use quartet_proto::{
+    ClientMessage, Epoch, Fingerprint, MediaState, PeerId, PeerInfo, PeerMessage, RoomPolicy,
+};
 
 use super::{Heard, link::SimLink};
 
@@ -51,6 +53,16 @@ pub struct Person {
     pub opened: Vec<(Duration, PeerId, Epoch)>,
     /// Connected links that were closed.
     pub teardowns: Vec<Teardown>,
+    /// Who gets in, as their user was told.
+    pub policy: RoomPolicy,
+    /// Who wants to come in, as their user was told.
+    pub knocking: BTreeMap<PeerId, PeerInfo>,
+    /// They were told to wait.
+    pub waited: bool,
+    /// What the others said past the server.
+    pub was_told: Vec<PeerMessage>,
+    /// What is said to the others past the server.
+    pub(super) words: BTreeMap<PeerId, PeerMessage>,
     pub(super) session: Option<Session>,
     pub(super) socket: Option<u64>,
     pub(super) socket_open: bool,
@@ -70,6 +82,11 @@ impl Person {
             sent: Vec::new(),
             opened: Vec::new(),
             teardowns: Vec::new(),
+            policy: RoomPolicy::Open,
+            knocking: BTreeMap::new(),
+            waited: false,
+            was_told: Vec::new(),
+            words: BTreeMap::new(),
             session: Some(session),
             socket: None,
             socket_open: false,
@@ -165,6 +182,18 @@ impl Person {
             SessionEvent::Ended(end) => {
                 self.ended = Some(end.clone());
                 self.peers.clear();
+            }
+            SessionEvent::Waiting => self.waited = true,
+            SessionEvent::Policy { policy, .. } => self.policy = *policy,
+            SessionEvent::Knock(info) => {
+                let before = self.knocking.insert(info.id, info.clone());
+                assert_eq!(before, None, "{} knocks twice", info.id);
+            }
+            SessionEvent::KnockOver(id) => {
+                assert!(self.knocking.remove(id).is_some(), "{id} did not knock");
+            }
+            SessionEvent::PeerRemoved { peer, .. } => {
+                assert!(self.peers.contains_key(peer), "somebody known");
             }
             SessionEvent::Joined { you, .. } => assert_eq!(*you, self.id),
             SessionEvent::Error { .. } => {}

@@ -1,7 +1,15 @@
 // The page's own engine, for guests: what the desktop shell is to the app, here with the browser's
 // devices, cryptography and connections. It holds the parts together; the rules are in `core`.
 
-import type { Boot, DeviceState, DeviceView, FailureView, Settings, UiEvent } from '../../bindings';
+import type {
+  Boot,
+  DeviceState,
+  DeviceView,
+  FailureView,
+  PolicyView,
+  Settings,
+  UiEvent,
+} from '../../bindings';
 import type { CallEngine, DeviceKind, GuestPage, PictureListener, TileId } from '../engine';
 import { hrefOf } from '../../chat/links';
 import { Call } from './call';
@@ -107,7 +115,22 @@ export class BrowserEngine implements CallEngine, GuestPage {
     return Promise.resolve();
   }
 
-  async join(name: string): Promise<void> {
+  setPolicy(policy: PolicyView): Promise<void> {
+    this.call?.rule({ type: 'policy', policy });
+    return Promise.resolve();
+  }
+
+  answerKnock(peer: string, admit: boolean): Promise<void> {
+    this.call?.rule({ type: admit ? 'admit' : 'refuse', peer });
+    return Promise.resolve();
+  }
+
+  remove(peer: string): Promise<void> {
+    this.call?.rule({ type: 'remove', peer });
+    return Promise.resolve();
+  }
+
+  async join(name: string, askFirst: boolean): Promise<void> {
     const { link } = this;
     const displayable = displayableName(name);
     if (!displayable) return refuse('invalid_name', 'this name cannot be used');
@@ -123,6 +146,7 @@ export class BrowserEngine implements CallEngine, GuestPage {
     ]);
     if (this.model.view.phase.at !== 'joining' || this.link !== link) return;
     this.stopWatching();
+    const policy: PolicyView = askFirst ? 'knock' : 'open';
     const config = {
       room,
       key,
@@ -131,8 +155,8 @@ export class BrowserEngine implements CallEngine, GuestPage {
       seed: newSeed(),
       name: displayable,
       media: this.model.media,
-      policy: 'open',
-    } as const;
+      policy,
+    };
     const { ice_servers, relay_only } = this.settings;
     const network = { ice_servers, relay_only, certificate };
     this.call = new Call(config, webSocketAddress(link.server), network, this.sent, {
@@ -271,7 +295,7 @@ export class BrowserEngine implements CallEngine, GuestPage {
       () => {
         if (watch.roster === told) return;
         told = watch.roster;
-        this.model.setWaiting(told);
+        this.model.setWaiting(told, watch.policy);
         this.render();
       },
     );

@@ -8,6 +8,7 @@ import { Driver, type Other } from './driver';
 import { usableIceServers } from './core/ice';
 import type { Epoch, IceServer, MediaState, PeerId } from './core/messages';
 import type { LinkAction, SessionEvent } from './core/output';
+import type { RoomWord } from './core/peer_message';
 import { GROWTH, sending, sendingAtAge } from './core/sending';
 import { Session, type Input, type SessionConfig } from './core/session';
 import type { Code } from './core/trust';
@@ -43,6 +44,8 @@ export class Call {
   private readonly shows = new Map<PeerId, number>();
   /** How high each person's picture is shown here. */
   private readonly views = new Map<PeerId, number>();
+  /** What each person is told past the server, again on each new link. */
+  private readonly words = new Map<PeerId, RoomWord>();
   private readonly stream = new MediaStream();
   private readonly chatting: Chatting;
 
@@ -70,8 +73,8 @@ export class Call {
     this.driver.tell({ type: 'leave' });
   }
 
-  /** What the person does at the door of the room. */
-  door(input: Input & { type: 'policy' | 'admit' | 'refuse' | 'remove' }): void {
+  /** Who gets in, and who is put out. */
+  rule(input: Extract<Input, { type: 'policy' | 'admit' | 'refuse' | 'remove' }>): void {
     this.driver.tell(input);
   }
 
@@ -114,6 +117,9 @@ export class Call {
         return this.open(output.peer, output.epoch, output.offerer, output.iceServers);
       case 'link':
         return this.act(output.peer, output.epoch, output.action);
+      case 'tell':
+        this.words.set(output.peer, output.message);
+        return this.links.get(output.peer)?.link.say(output.message);
       case 'close_link':
         return this.close(output.peer, output.epoch);
       case 'event':
@@ -132,6 +138,7 @@ export class Call {
       this.chatting.tell({ type: 'left', peer: id });
       this.shows.delete(id);
       this.views.delete(id);
+      this.words.delete(id);
       this.adapt();
     }
     if (event.type === 'ended') this.chatting.stop();
@@ -161,12 +168,19 @@ export class Call {
           if (event.type === 'state' && event.state === 'connected') this.connected(peer, epoch);
           this.driver.tell({ type: 'link', peer, epoch, event });
         },
-        said: ({ height }) => {
+        said: (message) => {
           if (!isOpen()) return;
-          this.shows.set(peer, height);
-          this.adapt();
+          if (message.type === 'room') {
+            this.driver.tell({ type: 'said', peer, message });
+          } else {
+            this.shows.set(peer, message.height);
+            this.adapt();
+          }
         },
         open: () => {
+          if (!isOpen()) return;
+          const word = this.words.get(peer);
+          if (word) link.say(word);
           const height = this.views.get(peer);
           if (isOpen() && height !== undefined) link.say({ type: 'view', height });
         },

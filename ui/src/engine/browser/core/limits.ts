@@ -16,6 +16,12 @@ export const MAX_NAME_CHARS = 64;
 /** Bytes of a join link. */
 export const MAX_LINK_BYTES = 512;
 export const PING_INTERVAL = 2_000;
+/** People who wait in front of a room at once. */
+export const MAX_WAITING = 8;
+/** Others whom somebody who comes back may name. */
+export const MAX_MEMBERS = 2 * ROOM_CAPACITY;
+/** Ids in each list of a `room` message; later ones are not heard. */
+export const MAX_ROOM_IDS = 16;
 /** A server from which nothing has come for so long is lost. */
 export const SILENCE_LIMIT = 5_000;
 /** Bytes of one message on the data channel. */
@@ -26,10 +32,6 @@ export const MAX_VIEW = 65_535;
 export const MAX_ICE_SERVERS = 8;
 /** Addresses of one of them. */
 export const MAX_ICE_URLS = 8;
-/** People who wait to be let in. */
-export const MAX_KNOCKING = 8;
-/** People whom somebody who comes back may name. */
-export const MAX_MEMBERS = 8;
 /** Epochs and nonces are 32 bits. */
 export const MAX_U32 = 0xffff_ffff;
 /** Characters kept of a server's explanation, which is shown to people. */

@@ -80,7 +80,7 @@ export type ClientMessage =
       media: MediaState;
       /** For the room that this makes. */
       policy: RoomPolicy;
-      /** The others, from somebody who comes back. */
+      /** Only from somebody who comes back: the others as it knows them. */
       members?: PeerId[];
     }
   | { type: 'policy'; policy: RoomPolicy }
@@ -90,20 +90,18 @@ export type ClientMessage =
   | { type: 'leave' }
   | (Relayed & { to: PeerId });
 
+/** Who gets into a room, and who waits for it. */
+interface Rules {
+  policy: RoomPolicy;
+  knocking: PeerInfo[];
+}
+
 export type ServerMessage =
   /** The proof is missing only where a server has taken it away. */
   | (Description & { proof: Proof | null; from: PeerId })
   | { type: 'hello' }
-  | { type: 'roster'; peers: PeerInfo[] }
-  | {
-      type: 'welcome';
-      you: PeerId;
-      peers: PeerInfo[];
-      ice_servers: IceServer[];
-      policy: RoomPolicy;
-      /** Those who wait to be let in. */
-      knocking: PeerInfo[];
-    }
+  | { type: 'roster'; peers: PeerInfo[]; policy: RoomPolicy }
+  | ({ type: 'welcome'; you: PeerId; peers: PeerInfo[]; ice_servers: IceServer[] } & Rules)
   | { type: 'ice_servers'; ice_servers: IceServer[] }
   | { type: 'peer_joined'; peer: PeerInfo }
   | { type: 'peer_left'; peer: PeerId; reason: LeaveReason; by: PeerId | null }
@@ -141,14 +139,14 @@ function serverMessage(it: Fields): ServerMessage {
     case 'pong':
       return { type: 'pong' };
     case 'roster':
-      return { type: 'roster', peers: peers(it['peers']) };
+      return { type: 'roster', peers: peers(it['peers']), policy: policy(it['policy']) };
     case 'welcome':
       return {
         type: 'welcome',
         you: peerId(it['you']),
         peers: peers(it['peers']),
         ice_servers: iceServers(it),
-        policy: policy(it['policy'] ?? 'open'),
+        policy: policy(it['policy']),
         knocking: peers(it['knocking'] ?? []),
       };
     case 'ice_servers':
@@ -235,7 +233,7 @@ function iceServer(value: unknown): IceServer {
 }
 
 function policy(value: unknown): RoomPolicy {
-  return oneOf(value, ['open', 'knock', 'locked']);
+  return oneOf(value ?? 'open', ['open', 'knock', 'locked']);
 }
 
 function peers(value: unknown): PeerInfo[] {

@@ -1,14 +1,25 @@
 // The page's picture of the call, kept true by what the session says. The same rules as the
 // desktop shell's model. Pure: no I/O, no clock.
 
-import type { AppView, DeviceState, DevicesView, FailureView, PeerView } from '../../../bindings';
+import type {
+  AppView,
+  DeviceState,
+  DevicesView,
+  DoorView,
+  FailureView,
+  PeerView,
+} from '../../../bindings';
 import type { DeviceKind } from '../../engine';
 import { authority, webLink, type JoinLink } from './link';
-import type { MediaState, PeerId, PeerInfo } from './messages';
+import type { MediaState, PeerId, PeerInfo, RoomPolicy } from './messages';
 import type { SessionEnd, SessionEvent } from './output';
 import type { Roster } from './watch';
 
+const CLOSED_TO_NOBODY: DoorView = { policy: 'open', by: null, knocking: [], removed: null };
+
 export class Model {
+  /** The own id in the call. */
+  private you: PeerId = '';
   view: AppView = {
     phase: { at: 'home' },
     room: null,
@@ -24,7 +35,7 @@ export class Model {
   };
 
   get isInCall(): boolean {
-    return this.view.phase.at === 'joining' || this.view.phase.at === 'in_call';
+    return ['joining', 'waiting', 'in_call'].includes(this.view.phase.at);
   }
 
   /** In front of a room. */
@@ -35,6 +46,7 @@ export class Model {
       server_is_here: false,
       waiting: null,
       peers: [],
+      door: CLOSED_TO_NOBODY,
     };
     this.view = { ...this.view, phase: { at: 'green_room' }, room };
   }
@@ -62,8 +74,9 @@ export class Model {
     this.view = { ...this.view, devices };
   }
 
-  setWaiting(waiting: Roster): void {
+  setWaiting(waiting: Roster, policy: RoomPolicy): void {
     this.changeRoom({ waiting });
+    this.changeDoor({ policy });
   }
 
   /** What others see of this side: a missing device withholds as much as a switch does. */
@@ -79,9 +92,28 @@ export class Model {
   apply(event: SessionEvent): FailureView | null {
     switch (event.type) {
       case 'joined':
-        if (this.view.phase.at !== 'joining') break;
+        if (this.view.phase.at !== 'joining' && this.view.phase.at !== 'waiting') break;
+        this.you = event.you;
         this.view = { ...this.view, phase: { at: 'in_call', signalling_online: true } };
-        this.changeRoom({ peers: event.present.map(newPeer) });
+        this.changeRoom({ peers: event.present.map(newPeer), door: CLOSED_TO_NOBODY });
+        break;
+      case 'waiting':
+        if (this.view.phase.at === 'joining')
+          this.view = { ...this.view, phase: { at: 'waiting' } };
+        break;
+      case 'knock': {
+        const { id, name } = event.peer;
+        this.changeDoor({ knocking: [...this.door.knocking, { id, name }] });
+        break;
+      }
+      case 'knock_over':
+        this.changeDoor({ knocking: this.door.knocking.filter(({ id }) => id !== event.peer) });
+        break;
+      case 'policy':
+        this.changeDoor({ policy: event.policy, by: this.whom(event.by) });
+        break;
+      case 'peer_removed':
+        this.changeDoor({ removed: { id: event.peer, by: this.whom(event.by) } });
         break;
       case 'signalling':
         if (this.view.phase.at !== 'in_call') break;
@@ -114,7 +146,20 @@ export class Model {
     // A person who went home before the end is at home.
     if (!this.isInCall) return;
     this.view = { ...this.view, phase: { at: 'left', failure: failureOfEnd(end) } };
-    this.changeRoom({ peers: [], waiting: null });
+    this.changeRoom({ peers: [], waiting: null, door: CLOSED_TO_NOBODY });
+  }
+
+  private get door(): DoorView {
+    return this.view.room?.door ?? CLOSED_TO_NOBODY;
+  }
+
+  private changeDoor(part: Partial<DoorView>): void {
+    this.changeRoom({ door: { ...this.door, ...part } });
+  }
+
+  /** In the page's words. */
+  private whom(peer: PeerId | null): string | null {
+    return peer === this.you ? 'own' : peer;
   }
 
   private get peers(): PeerView[] {

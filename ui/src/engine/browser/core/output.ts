@@ -12,6 +12,7 @@ import type {
   RoomPolicy,
 } from './messages';
 import type { Trust } from './pair_trust';
+import type { RoomWord } from './peer_message';
 
 /** What a link is to do. */
 export type LinkAction =
@@ -85,6 +86,11 @@ export type Output =
   | { type: 'link'; peer: PeerId; epoch: Epoch; action: LinkAction }
   /** Each `open_link` is followed by exactly one. */
   | { type: 'close_link'; peer: PeerId; epoch: Epoch }
+  /**
+   * Say this past the server, on the present link once it is open and on every later one, until
+   * something else is to be said.
+   */
+  | { type: 'tell'; peer: PeerId; message: RoomWord }
   | { type: 'event'; event: SessionEvent };
 
 /** What is wanted and not done yet. */

@@ -1,12 +1,26 @@
 // What two participants say to each other past the server, on the data channel `quartet`.
 
-import { MAX_PEER_MESSAGE_BYTES, MAX_VIEW } from './limits';
+import { MAX_PEER_MESSAGE_BYTES, MAX_ROOM_IDS, MAX_U32, MAX_VIEW } from './limits';
+import type { PeerId, RoomPolicy } from './messages';
 
 /** How high the receiver shows the sender's picture, pixels of its screen; 0 for not at all. */
-export interface PeerMessage {
+export interface ViewWord {
   type: 'view';
   height: number;
 }
+
+/** Whom the sender takes for a participant, so that the server alone cannot let anybody in. */
+export interface RoomWord {
+  type: 'room';
+  policy: RoomPolicy;
+  /** How many times that was changed: the higher number is the newer word. */
+  change: number;
+  admitted: PeerId[];
+  /** Whom the sender itself put out. */
+  removed: PeerId[];
+}
+
+export type PeerMessage = ViewWord | RoomWord;
 
 /** The label and the id that both ends give the channel. */
 export const CHANNEL = { label: 'quartet', id: 0 } as const;
@@ -20,9 +34,28 @@ export function readPeerMessage(data: unknown): PeerMessage | null {
   } catch {
     return null;
   }
-  if (typeof read !== 'object' || read === null) return null;
-  if (!('type' in read) || read.type !== 'view' || !('height' in read)) return null;
-  const { height } = read;
-  if (typeof height !== 'number' || !Number.isInteger(height)) return null;
-  return height >= 0 && height <= MAX_VIEW ? { type: 'view', height } : null;
+  if (typeof read !== 'object' || read === null || Array.isArray(read)) return null;
+  const it = read as Record<string, unknown>;
+  if (it['type'] === 'view') return view(it);
+  return it['type'] === 'room' ? room(it) : null;
+}
+
+function view({ height }: Record<string, unknown>): ViewWord | null {
+  return isCount(height, MAX_VIEW) ? { type: 'view', height } : null;
+}
+
+function room({ policy, change, ...lists }: Record<string, unknown>): RoomWord | null {
+  if (policy !== 'open' && policy !== 'knock' && policy !== 'locked') return null;
+  const [admitted, removed] = [ids(lists['admitted']), ids(lists['removed'])];
+  if (!isCount(change, MAX_U32) || !admitted || !removed) return null;
+  return { type: 'room', policy, change, admitted, removed };
+}
+
+function ids(value: unknown): PeerId[] | null {
+  const isId = (it: unknown): it is PeerId => typeof it === 'string' && /^[0-9a-f]{16}$/.test(it);
+  return Array.isArray(value) && value.every(isId) ? value.slice(0, MAX_ROOM_IDS) : null;
+}
+
+function isCount(value: unknown, most: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most;
 }

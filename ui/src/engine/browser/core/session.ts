@@ -5,11 +5,12 @@
 // everything that needed it is done when it is back. Pure: `now` (milliseconds) and inputs in,
 // outputs and the next timeout out. Left out: sockets, JSON, links.
 
-import { Door, membersToName } from './door';
+import { Door, stricter } from './door';
 import { ROOM_CAPACITY } from './limits';
 import type {
   Epoch,
   IceServer,
+  LeaveReason,
   MediaState,
   PeerId,
   PeerInfo,
@@ -19,6 +20,7 @@ import type {
 import type { Reach } from './negotiator';
 import { earliest, Outbox, type LinkEvent, type Output, type SessionEnd } from './output';
 import { Peer, sameMedia } from './peer';
+import type { PeerMessage, RoomWord } from './peer_message';
 import { JOIN_LIMIT, Signalling, type Fate } from './signalling';
 import type { Code } from './trust';
 
@@ -42,7 +44,7 @@ export interface SessionConfig {
   seed: Uint8Array;
   name: string;
   media: MediaState;
-  /** Who gets into the room, if this makes it. */
+  /** Who gets into the room, if this visit makes it. */
   policy: RoomPolicy;
 }
 
@@ -57,6 +59,8 @@ export type Input =
   | { type: 'admit' | 'refuse' | 'remove'; peer: PeerId }
   /** The person has compared a code, or takes that back. */
   | { type: 'confirm_code'; peer: PeerId; code: Code; matches: boolean }
+  /** A peer has said something past the server. */
+  | { type: 'said'; peer: PeerId; message: PeerMessage }
   /** The machine: its addresses may have changed. */
   | { type: 'network_changed' }
   | { type: 'socket_opened' }
@@ -69,7 +73,6 @@ export class Session {
   private readonly out = new Outbox();
   private readonly signalling: Signalling;
   private readonly peers = new Map<PeerId, Peer>();
-  private readonly door: Door;
   /** People met so far, one who came back counted again. */
   private met = 0;
   /** What the person was told last. */
@@ -77,6 +80,9 @@ export class Session {
   /** What is sent and withheld, and what the server was told of it last. */
   private media: MediaState;
   private toldMedia: MediaState;
+  private door: Door;
+  /** What the members were told last. */
+  private word = '';
   private toldError: { code: string; at: number } | null = null;
   private ended = false;
 
@@ -87,7 +93,7 @@ export class Session {
   ) {
     this.media = config.media;
     this.toldMedia = config.media;
-    this.door = new Door(config.policy, this.out);
+    this.door = new Door(config.policy);
     this.signalling = new Signalling(now, config.own, now + JOIN_LIMIT, this.out);
   }
 
@@ -103,12 +109,19 @@ export class Session {
         this.tellMedia();
         break;
       case 'policy':
-      case 'remove':
-        if (this.signalling.isOnline) this.out.send(input);
+        this.choosePolicy(now, input.policy);
         break;
       case 'admit':
+        this.admit(now, input.peer);
+        break;
       case 'refuse':
-        if (this.signalling.isOnline) this.door.answer(input.peer, input.type === 'admit');
+        this.turnAway(input.peer);
+        break;
+      case 'remove':
+        this.remove(now, input.peer);
+        break;
+      case 'said':
+        if (input.message.type === 'room') this.said(now, input.peer, input.message);
         break;
       case 'confirm_code':
         this.peers.get(input.peer)?.negotiator.confirmCode(input.code, input.matches);
@@ -120,11 +133,10 @@ export class Session {
       case 'socket_opened': {
         const { room, key, name } = this.config;
         this.toldMedia = this.media;
-        const { media } = this;
-        const join = { type: 'join', room, key, name, media, policy: this.door.policy } as const;
-        const back = this.signalling.hasJoinedBefore;
-        const members = membersToName(this.peers.keys());
-        this.signalling.opened(now, back ? { ...join, members } : join);
+        const { policy } = this.door;
+        const join = { type: 'join', room, key, name, media: this.media, policy } as const;
+        const members = this.door.members(this.peers.keys());
+        this.signalling.opened(now, this.signalling.hasJoinedBefore ? { ...join, members } : join);
         break;
       }
       case 'socket_message':
@@ -149,7 +161,7 @@ export class Session {
   pollTimeout(): number | null {
     if (this.ended) return null;
     const peers = [...this.peers.values()].map((peer) => peer.pollTimeout());
-    return earliest(this.signalling.pollTimeout(), ...peers);
+    return earliest(this.signalling.pollTimeout(), this.door.pollTimeout(), ...peers);
   }
 
   /** Does what is due; too early a call does nothing. */
@@ -164,6 +176,7 @@ export class Session {
     if (message.type === 'error') return this.refused(now, message.code, message.message);
     if (this.signalling.isJoining) {
       if (message.type === 'welcome') this.welcome(now, message);
+      // Who was in the room before stays in the call, and sees that the server is away.
       else if (message.type === 'waiting' && this.signalling.waits()) {
         this.out.event({ type: 'waiting' });
       }
@@ -176,13 +189,13 @@ export class Session {
       case 'peer_joined':
         return this.peerJoined(now, message.peer, 'first');
       case 'peer_left':
-        return this.peerLeft(now, message);
+        return this.peerLeft(now, message.peer, message.reason, message.by);
       case 'knock':
-        return this.door.knock(message.peer);
+        return this.knock(message.peer);
       case 'knock_over':
-        return this.door.knockOver(message.peer);
+        return this.knockOver(message.peer);
       case 'policy':
-        return this.door.changed(message.policy, message.by);
+        return this.serverSaysPolicy(now, message.policy, message.by);
       case 'peer_media':
         return this.peers.get(message.peer)?.setMedia(message.media);
       case 'description': {
@@ -219,14 +232,24 @@ export class Session {
     this.signalling.welcomed(now);
     this.renewIceServers(welcome.ice_servers);
     const present = this.believable(welcome.peers);
-    if (!again) this.out.event({ type: 'joined', you: welcome.you, present });
+    if (!again) {
+      this.out.event({ type: 'joined', you: welcome.you, present });
+      this.enterBy(welcome.policy, present);
+    }
     this.tellOnline(true);
     this.tellMedia();
-    this.door.entered(welcome.policy, welcome.knocking, again);
     for (const [id, peer] of this.peers) {
       if (!present.some((listed) => listed.id === id)) peer.notListed(now);
     }
+    if (again) {
+      const { policy } = welcome;
+      this.serverSaysPolicy(now, policy, null);
+      // It has forgotten, or was never told.
+      if (policy !== this.door.policy) this.out.send({ type: 'policy', policy: this.door.policy });
+    }
+    this.thoseWait([...welcome.knocking, ...present].map(({ id }) => id));
     for (const info of present) this.peerJoined(now, info, again ? 'again' : 'first');
+    for (const info of welcome.knocking) this.knock(info);
   }
 
   /** The others whom the server lists: each once, and no more than fit. */
@@ -239,7 +262,14 @@ export class Session {
 
   private peerJoined(now: number, info: PeerInfo, reach: Reach): void {
     if (info.id === this.config.own) return;
-    this.door.knockOver(info.id);
+    // It has forgotten that, or never heard of it.
+    if (this.door.wasRemovedHere(info.id)) this.out.send({ type: 'remove', peer: info.id });
+    if (this.door.isShunned(info.id)) return;
+    if (!this.peers.has(info.id) && !this.door.passes(info.id)) {
+      return this.door.strange(now, info);
+    }
+    this.door.admit(info.id);
+    this.knockOver(info.id);
     const known = this.peers.get(info.id);
     if (known) {
       known.isBack(info);
@@ -254,14 +284,140 @@ export class Session {
     }
   }
 
-  private peerLeft(now: number, left: ServerMessage & { type: 'peer_left' }): void {
-    const { peer: id, reason, by } = left;
+  private peerLeft(now: number, id: PeerId, reason: LeaveReason, by: PeerId | null): void {
+    this.strangerGone(id);
+    if (reason === 'removed') return this.removedBy(id, by);
     const peer = this.peers.get(id);
     // Lost by the server; the link may be alive.
-    if (!peer || reason === 'lost') return peer?.lost(now);
-    if (reason === 'removed') this.out.event({ type: 'peer_removed', peer: id, by });
+    if (reason === 'lost') return peer?.lost(now);
+    this.door.forget(id);
     this.peers.delete(id);
+    peer?.leave();
+  }
+
+  // Who gets in.
+
+  /** Whoever comes in has to believe that those who are there belong there. */
+  private enterBy(policy: RoomPolicy, present: PeerInfo[]): void {
+    this.door = new Door(policy);
+    for (const { id } of present) this.door.admit(id);
+    if (policy !== 'open') this.out.event({ type: 'policy', policy, by: null });
+  }
+
+  private choosePolicy(now: number, policy: RoomPolicy): void {
+    if (this.door.choose(policy)) this.policyChanged(now, this.config.own);
+    if (this.signalling.isOnline) this.out.send({ type: 'policy', policy });
+  }
+
+  private admit(now: number, peer: PeerId): void {
+    if (this.door.isKnocking(peer)) {
+      this.door.letIn(peer);
+      if (this.signalling.isOnline) this.out.send({ type: 'admit', peer });
+      return;
+    }
+    const info = this.strangerGone(peer);
+    if (!info) return;
+    this.door.letIn(peer);
+    this.peerJoined(now, info, 'again');
+  }
+
+  private turnAway(peer: PeerId): void {
+    if (this.door.isKnocking(peer)) {
+      if (this.signalling.isOnline) this.out.send({ type: 'refuse', peer });
+    } else if (this.strangerGone(peer)) {
+      // Sits in the room already, with a server that has let them in.
+      this.door.remove(peer);
+      if (this.signalling.isOnline) this.out.send({ type: 'remove', peer });
+    }
+  }
+
+  private remove(now: number, peer: PeerId): void {
+    if (!this.peers.has(peer)) return;
+    this.door.remove(peer);
+    if (this.signalling.isOnline) this.out.send({ type: 'remove', peer });
+    this.putOut(peer, this.config.own);
+    const policy = stricter(this.door.policy, 'knock');
+    if (this.door.choose(policy)) this.policyChanged(now, this.config.own);
+  }
+
+  /** A member says, past the server, how it sees the room. */
+  private said(now: number, from: PeerId, word: RoomWord): void {
+    if (!this.peers.has(from)) return;
+    if (this.door.memberSays(word.policy, word.change)) this.policyChanged(now, from);
+    for (const peer of word.removed) {
+      const matters = peer !== this.config.own && peer !== from && !this.door.isShunned(peer);
+      if (matters) this.removedBy(peer, from);
+    }
+    for (const peer of word.admitted) {
+      if (peer === this.config.own || this.door.isShunned(peer)) continue;
+      this.door.admit(peer);
+      this.comeIn(now, peer);
+    }
+  }
+
+  private removedBy(peer: PeerId, by: PeerId | null): void {
+    this.door.shun(peer);
+    this.strangerGone(peer);
+    this.putOut(peer, by);
+  }
+
+  private serverSaysPolicy(now: number, policy: RoomPolicy, by: PeerId | null): void {
+    if (this.door.serverSays(policy)) this.policyChanged(now, by);
+  }
+
+  private policyChanged(now: number, by: PeerId | null): void {
+    const { policy } = this.door;
+    this.out.event({ type: 'policy', policy, by });
+    if (policy === 'open') for (const peer of this.door.allStrangers()) this.comeIn(now, peer);
+  }
+
+  /** A stranger is one no more. */
+  private comeIn(now: number, peer: PeerId): void {
+    const info = this.strangerGone(peer);
+    if (info) this.peerJoined(now, info, 'again');
+  }
+
+  private strangerGone(peer: PeerId): PeerInfo | null {
+    const stranger = this.door.takeStranger(peer);
+    if (stranger?.asked) this.out.event({ type: 'knock_over', peer });
+    return stranger?.info ?? null;
+  }
+
+  private knock(peer: PeerInfo): void {
+    const { id } = peer;
+    if (this.door.wasRemovedHere(id)) this.out.send({ type: 'remove', peer: id });
+    else if (this.door.isShunned(id)) this.out.send({ type: 'refuse', peer: id });
+    else if (this.door.knock(peer)) this.out.event({ type: 'knock', peer });
+  }
+
+  private knockOver(peer: PeerId): void {
+    if (this.door.knockOver(peer)) this.out.event({ type: 'knock_over', peer });
+  }
+
+  /** Only those whom the server names still wait, and the others are asked about no more. */
+  private thoseWait(waiting: PeerId[]): void {
+    for (const peer of this.door.askedExcept(waiting)) {
+      this.knockOver(peer);
+      this.strangerGone(peer);
+    }
+  }
+
+  private putOut(id: PeerId, by: PeerId | null): void {
+    const peer = this.peers.get(id);
+    if (!peer) return;
+    this.peers.delete(id);
+    this.out.event({ type: 'peer_removed', peer: id, by });
     peer.leave();
+  }
+
+  /** Asks about those for whom nobody has spoken, and tells the members what is new. */
+  private settleDoor(now: number): void {
+    for (const peer of this.door.due(now)) this.out.event({ type: 'knock', peer });
+    const message = this.door.word(this.peers.keys());
+    const word = JSON.stringify(message);
+    if (word === this.word) return;
+    this.word = word;
+    for (const peer of this.peers.keys()) this.out.push({ type: 'tell', peer, message });
   }
 
   /** The server says no. */
@@ -295,6 +451,9 @@ export class Session {
       this.end({ reason: 'unreachable' });
     } else if (fate === 'lost') {
       this.tellOnline(false);
+      // Who is in the room is said again.
+      this.thoseWait([]);
+      this.door.forgetStrangers();
       for (const peer of this.peers.values()) peer.unheard();
     }
   }
@@ -320,6 +479,7 @@ export class Session {
       this.peers.delete(id);
       peer.leave();
     }
+    this.settleDoor(now);
   }
 
   private tellOnline(online: boolean): void {

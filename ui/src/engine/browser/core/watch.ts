@@ -1,7 +1,7 @@
 // Looks into a room without entering it, for the green room: who is there, for as long as it takes.
 // Pure, like `Session`, which it shares the life of the connection with.
 
-import type { ServerMessage } from './messages';
+import type { RoomPolicy, ServerMessage } from './messages';
 import { Outbox, type Output } from './output';
 import { Signalling, type Fate } from './signalling';
 
@@ -18,6 +18,8 @@ export type Roster = string[] | null;
 export class Watch {
   /** Who is in, as far as is known. */
   roster: Roster = null;
+  /** Who gets in, as far as is known. */
+  policy: RoomPolicy = 'open';
   private readonly out = new Outbox();
   private readonly signalling: Signalling;
   private stopped = false;
@@ -64,6 +66,7 @@ export class Watch {
     if (message.type === 'roster') {
       if (this.signalling.isJoining) this.signalling.welcomed(now);
       this.roster = message.peers.map((peer) => peer.name);
+      this.policy = message.policy;
     } else if (message.type === 'error' && this.signalling.isJoining) {
       // The server is full, goes down, or speaks another version: the join will say so.
       this.follow(this.signalling.abandon(now));
