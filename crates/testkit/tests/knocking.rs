@@ -300,8 +300,8 @@ fn members_fall_silent_once_all_know() {
     world.run_for(SECOND);
     let heard: Vec<usize> = (0..4).map(|who| world.person(who).was_told.len()).collect();
     world.run_for(60 * SECOND);
-    for who in 0..4 {
-        assert_eq!(world.person(who).was_told.len(), heard[who]);
+    for (who, heard) in heard.into_iter().enumerate() {
+        assert_eq!(world.person(who).was_told.len(), heard);
         assert_eq!(world.person(who).policy, RoomPolicy::Locked);
     }
 }

@@ -80,9 +80,9 @@ async fn all_links_of_a_certificate_name_it() {
         let mut end = end(LinkRole::Offerer, &certificate).await;
         end.link.act(LinkAction::Offer { ice_restart: false });
         let sdp = loop {
-            match timeout(PATIENCE, end.events.recv()).await.unwrap().unwrap() {
-                LinkEvent::Description { sdp, .. } => break sdp,
-                _ => {}
+            let event = timeout(PATIENCE, end.events.recv()).await.unwrap().unwrap();
+            if let LinkEvent::Description { sdp, .. } = event {
+                break sdp;
             }
         };
         named.push(Fingerprint::of_sdp(&sdp).unwrap());
