@@ -365,6 +365,8 @@ pub fn bindings() -> String {
         PhaseView::decl(&config),
         FailureView::decl(&config),
         ConnectionView::decl(&config),
+        MarkView::decl(&config),
+        TrustView::decl(&config),
         PeerView::decl(&config),
         PolicyView::decl(&config),
         KnockView::decl(&config),

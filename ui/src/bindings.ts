@@ -22,6 +22,19 @@ message: string, };
 
 export type ConnectionView = "connecting" | "connected" | "reconnecting" | "failed" | "untrusted";
 
+export type MarkView = "unconfirmed" | "confirmed" | "changed";
+
+export type TrustView = { 
+/**
+ * Four places in the page's table of emoji, the same at both ends; `null` before both have
+ * described themselves.
+ */
+code: [number, number, number, number] | null, 
+/**
+ * What the person has made of it.
+ */
+mark: MarkView, };
+
 export type PeerView = { 
 /**
  * 16 hexadecimal digits.
@@ -47,19 +60,6 @@ connection: ConnectionView,
  * How sure it is that nobody stands between.
  */
 trust: TrustView, };
-
-export type MarkView = "unconfirmed" | "confirmed" | "changed";
-
-export type TrustView = { 
-/**
- * Four places in the page's table of emoji, the same at both ends; `null` before both have
- * described themselves.
- */
-code: [number, number, number, number] | null, 
-/**
- * What the person has made of it.
- */
-mark: MarkView, };
 
 export type PolicyView = "open" | "knock" | "locked";
 
