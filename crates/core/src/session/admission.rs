@@ -108,10 +108,9 @@ impl Session {
     pub(super) fn knock(&mut self, info: PeerInfo) {
         let peer = info.id;
         let info = clipped(info);
-        if self.door.was_removed_here(peer) {
+        if self.door.is_shunned(peer) {
+            // Not `refuse`, whoever removed them: they would come again.
             self.out.send(ClientMessage::Remove { peer });
-        } else if self.door.is_shunned(peer) {
-            self.out.send(ClientMessage::Refuse { peer });
         } else if self.door.knock(&info) {
             self.out.event(SessionEvent::Knock(info));
         }

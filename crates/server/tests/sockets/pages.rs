@@ -85,8 +85,12 @@ async fn what_belongs_to_the_page_is_kept_for_ever() {
         is_protected(&asset, address);
         let policy = "public, max-age=31536000, immutable";
         assert_eq!(asset.headers["cache-control"], policy, "{name}");
-        let content_type = if name.ends_with(".css") { "text/css" } else { "text/javascript" };
-        assert_eq!(asset.headers["content-type"], format!("{content_type}; charset=utf-8"));
+        let content_type = match name.rsplit('.').next() {
+            Some("css") => "text/css; charset=utf-8",
+            Some("svg") => "image/svg+xml",
+            _ => "text/javascript; charset=utf-8",
+        };
+        assert_eq!(asset.headers["content-type"], content_type, "{name}");
         assert!(!asset.headers.contains_key("content-encoding"));
 
         let small = http_with(address, "GET", &name, "Accept-Encoding: br, gzip\r\n").await;

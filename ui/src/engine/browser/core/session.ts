@@ -385,8 +385,8 @@ export class Session {
 
   private knock(peer: PeerInfo): void {
     const { id } = peer;
-    if (this.door.wasRemovedHere(id)) this.out.send({ type: 'remove', peer: id });
-    else if (this.door.isShunned(id)) this.out.send({ type: 'refuse', peer: id });
+    // Not `refuse`, whoever removed them: they would come again.
+    if (this.door.isShunned(id)) this.out.send({ type: 'remove', peer: id });
     else if (this.door.knock(peer)) this.out.event({ type: 'knock', peer });
   }
 
