@@ -14,7 +14,7 @@ import type {
 } from './bindings';
 import { EMPTY, Herald, take, type Inbox } from './chat/inbox';
 import type { Entrance } from './engine/browser/core/entrance';
-import { failureOf, type CallEngine, type DeviceKind } from './engine/engine';
+import { failureOf, NOWHERE, type CallEngine, type DeviceKind } from './engine/engine';
 import { displayName } from './i18n/names';
 import { failureText, translator, type LanguageCode } from './i18n/translate';
 import { loudness, SpeechDetector } from './speech';
@@ -39,20 +39,6 @@ export interface Note {
   /** The failure's code; `null` for a piece of news. */
   code: string | null;
 }
-
-const NOWHERE: AppView = {
-  phase: { at: 'home' },
-  room: null,
-  me: {
-    muted: false,
-    camera_off: false,
-    camera: { is: 'none' },
-    microphone: { is: 'none' },
-    speaker: { is: 'none' },
-    busy: false,
-  },
-  devices: { cameras: [], microphones: [], speakers: [] },
-};
 
 export class App {
   view = $state.raw<AppView>(NOWHERE);

@@ -1,9 +1,24 @@
 // What the page needs from whoever runs the call. The desktop shell is one such engine; the page
 // itself becomes another when a browser guest joins. Nothing outside this folder knows which.
 
-import type { Boot, FailureView, PolicyView, Settings, UiEvent } from '../bindings';
+import type { AppView, Boot, FailureView, PolicyView, Settings, UiEvent } from '../bindings';
 import type { Entrance } from './browser/core/entrance';
 import type { Code } from './browser/core/trust';
+
+/** Before an engine has said anything: at home, without devices. */
+export const NOWHERE: AppView = {
+  phase: { at: 'home' },
+  room: null,
+  me: {
+    muted: false,
+    camera_off: false,
+    camera: { is: 'none' },
+    microphone: { is: 'none' },
+    speaker: { is: 'none' },
+    busy: false,
+  },
+  devices: { cameras: [], microphones: [], speakers: [] },
+};
 
 export type DeviceKind = 'camera' | 'microphone' | 'speaker';
 

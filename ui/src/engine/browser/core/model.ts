@@ -9,7 +9,7 @@ import type {
   FailureView,
   PeerView,
 } from '../../../bindings';
-import type { DeviceKind } from '../../engine';
+import { NOWHERE, type DeviceKind } from '../../engine';
 import { authority, webLink, type JoinLink } from './link';
 import type { MediaState, PeerId, PeerInfo, RoomPolicy } from './messages';
 import type { SessionEnd, SessionEvent } from './output';
@@ -20,19 +20,7 @@ const CLOSED_TO_NOBODY: DoorView = { policy: 'open', by: null, knocking: [], rem
 export class Model {
   /** The own id in the call. */
   private you: PeerId = '';
-  view: AppView = {
-    phase: { at: 'home' },
-    room: null,
-    me: {
-      muted: false,
-      camera_off: false,
-      camera: { is: 'none' },
-      microphone: { is: 'none' },
-      speaker: { is: 'none' },
-      busy: false,
-    },
-    devices: { cameras: [], microphones: [], speakers: [] },
-  };
+  view: AppView = NOWHERE;
 
   get isInCall(): boolean {
     return ['joining', 'waiting', 'in_call'].includes(this.view.phase.at);
