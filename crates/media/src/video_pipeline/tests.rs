@@ -1,5 +1,6 @@
 use std::{
     sync::mpsc::{self, Receiver, Sender},
+    thread,
     time::{Instant, SystemTime},
 };
 
@@ -132,6 +133,12 @@ fn rungs_begin_with_a_key_frame_go_on_without_and_end_at_once() {
         assert_eq!(heard.captured.recv_timeout(SOON), Ok(index - 1));
         let frames: Vec<_> =
             encodings.iter().map(|_| heard.encoded.recv_timeout(SOON).unwrap()).collect();
+        // Counted when all is done with it: what is wanted next cannot come into this one.
+        let begin = Instant::now();
+        while pipeline.stats().taken < index {
+            assert!(begin.elapsed() < SOON);
+            thread::yield_now();
+        }
         let times: Vec<_> = frames.iter().map(|(_, frame)| frame.timestamp).collect();
         assert!(times.windows(2).all(|pair| pair[0] == pair[1]), "{times:?}");
         frames
