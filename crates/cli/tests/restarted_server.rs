@@ -3,21 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, too")]
 
+#[path = "support/killable_server.rs"]
+mod killable_server;
 #[path = "support/room.rs"]
 mod room;
 
-use std::{
-    io::{BufRead as _, BufReader, Write as _},
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
-use quartet_harness::{Child, Participant, ParticipantOptions};
-use quartet_server::{Server, ServerConfig};
+use killable_server::start_server;
+use quartet_harness::{Participant, ParticipantOptions};
 use serde_json::Value;
-
-/// Makes this program a server when it starts itself.
-const LISTEN: &str = "QUARTET_TEST_LISTEN";
 
 #[test]
 fn a_call_outlives_its_server() {
@@ -71,30 +66,4 @@ fn stats_after(person: &Participant, count: usize) -> Value {
     let wanted = person.events_named("stats").len() + count;
     let deadline = Duration::from_secs(5 + count as u64);
     person.wait_for("stats", wanted, deadline).unwrap().swap_remove(wanted - 1)
-}
-
-fn start_server(address: &str) -> (Child, String) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", "be_the_server", "--nocapture"])
-        .env(LISTEN, address)
-        .stdout(Stdio::piped());
-    let mut child = Child::start("server", &mut command).unwrap();
-    let mut lines = BufReader::new(child.take_stdout().unwrap()).lines();
-    // The test harness of the child speaks too.
-    let url = lines.find_map(|line| Some(line.unwrap().split_once("url=")?.1.to_owned())).unwrap();
-    (child, url)
-}
-
-/// Not a test: what [`start_server`] starts. In an ordinary run it does nothing.
-#[test]
-fn be_the_server() {
-    let Ok(address) = std::env::var(LISTEN) else { return };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let listen = address.parse().unwrap();
-        let server = Server::start(ServerConfig::at(listen)).unwrap();
-        writeln!(std::io::stdout(), "\nurl={}", server.url()).unwrap();
-        std::future::pending::<()>().await;
-    });
 }
