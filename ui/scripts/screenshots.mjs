@@ -23,6 +23,9 @@ const SCENES = {
   chat_unread: 'at=in_call&people=3&chat',
   knocking: 'at=in_call&people=3&policy=knock&knocking=2',
   room: 'at=in_call&people=4&policy=knock',
+  remove: 'at=in_call&people=4&policy=knock',
+  verify: 'at=in_call&people=3',
+  verified: 'at=in_call&people=3',
   ask: 'at=green_room&people=3&policy=knock',
   waiting: 'at=waiting&people=3&policy=knock',
   left_locked: 'at=left&people=3&failure=room_locked',
@@ -56,7 +59,12 @@ try {
         await page.waitForSelector('main');
         if (scene === 'settings') await page.getByTestId('settings').click();
         if (scene === 'chat') await page.keyboard.press('t');
-        if (scene === 'room') await page.keyboard.press('p');
+        if (scene === 'room' || scene === 'remove') await page.keyboard.press('p');
+        if (scene === 'remove') await page.getByTestId('remove').first().click();
+        if (scene === 'verify' || scene === 'verified') {
+          await page.getByTestId('trust').first().click();
+        }
+        if (scene === 'verified') await page.getByTestId('confirm').click();
         if (scene === 'help') await page.keyboard.press('?');
         if (scene === 'refused') {
           await page.getByTestId('link-input').fill('https://example.org/j#short');

@@ -100,6 +100,17 @@ function sources(folder: string): string[] {
     .map((name) => readFileSync(join(folder, name), 'utf8'));
 }
 
+// Whoever speaks to the computer says what stands on the button (WCAG 2.5.3).
+describe.each(Object.entries(catalogues))('in %s', (_, catalogue) => {
+  it.each([
+    ['knock.admit', 'knock.admitWhom'],
+    ['knock.refuse', 'knock.refuseWhom'],
+    ['room.remove', 'room.removeWhom'],
+  ] as const)('the name of a button begins with its text: %s', (text, name) => {
+    expect(catalogue[name].startsWith(`${catalogue[text]} `)).toBe(true);
+  });
+});
+
 describe('a failure', () => {
   it.each(codes)('%s has words in both languages', (code) => {
     for (const language of ['en', 'th'] as const) {

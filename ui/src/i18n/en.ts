@@ -75,7 +75,7 @@ export const en = {
   'knock.wants': '{name} wants to come in',
   'knock.admit': 'Let in',
   'knock.refuse': 'Refuse',
-  'knock.admitWhom': 'Let {name} in',
+  'knock.admitWhom': 'Let in {name}',
   'knock.refuseWhom': 'Refuse {name}',
 
   'tile.muted': 'Muted',

@@ -66,7 +66,7 @@ export const th: Catalogue = {
   'room.locked': 'ไม่มีใคร การโทรถูกล็อก',
   'room.people': 'คนในการโทร',
   'room.remove': 'นำออก',
-  'room.removeWhom': 'นำ {name} ออก',
+  'room.removeWhom': 'นำออก {name}',
   'room.removeQuestion': 'นำ {name} ออกจากการโทรไหม หลังจากนี้คนใหม่ต้องรอให้รับเข้า',
   'room.removeNo': 'ยกเลิก',
 
@@ -74,7 +74,7 @@ export const th: Catalogue = {
   'knock.wants': '{name} ขอเข้าร่วม',
   'knock.admit': 'รับเข้า',
   'knock.refuse': 'ปฏิเสธ',
-  'knock.admitWhom': 'รับ {name} เข้า',
+  'knock.admitWhom': 'รับเข้า {name}',
   'knock.refuseWhom': 'ปฏิเสธ {name}',
 
   'tile.muted': 'ปิดไมค์อยู่',
