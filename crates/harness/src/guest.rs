@@ -62,6 +62,13 @@ pub struct Guest {
 impl Guest {
     /// Opens the link as a stranger does: chooses the browser, gives a name, joins.
     pub fn join(options: &BrowserOptions, link: &str, name: &str) -> anyhow::Result<Self> {
+        let guest = Self::arrive(options, link, name)?;
+        guest.enter()?;
+        Ok(guest)
+    }
+
+    /// Opens the link as a stranger does, as far as the green room.
+    pub fn arrive(options: &BrowserOptions, link: &str, name: &str) -> anyhow::Result<Self> {
         let browser = Browser::start(options)?;
         browser.resize(1000, 700)?;
         let (home, _) = link.split_once("/j#").context("a web link")?;
@@ -71,17 +78,25 @@ impl Guest {
         // A page that is loaded again is to ask no more.
         browser.click("remember")?;
         browser.click("continue-browser")?;
-        let guest = Self { browser, name: name.to_owned() };
-        guest.enter()?;
-        Ok(guest)
+        Ok(Self { browser, name: name.to_owned() })
     }
 
     /// From the green room, where the own picture has to be, into the call.
     pub fn enter(&self) -> anyhow::Result<()> {
+        self.press_join()?;
+        self.is_in_call()
+    }
+
+    /// In the green room, where the own picture has to be: gives the name, and joins or knocks.
+    pub fn press_join(&self) -> anyhow::Result<()> {
         self.browser.fill("name", &self.name)?;
         let own = "document.querySelector('[data-testid=own-tile][data-picture=true]')";
         self.browser.wait_for("the own picture", own)?;
-        self.browser.click("join")?;
+        self.browser.click("join")
+    }
+
+    /// Waits for the call.
+    pub fn is_in_call(&self) -> anyhow::Result<()> {
         self.browser.wait_for("the call", "document.querySelector('[data-testid=leave]')")
     }
 
