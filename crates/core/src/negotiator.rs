@@ -286,9 +286,14 @@ impl Negotiator {
         if !self.trust.take(proven) {
             return self.give_up(now, out);
         }
+        let connected = self.is_connected();
         if let Some(link) = &mut self.link {
             link.candidates = 0;
             link.unanswered = false;
+            if connected {
+                // A path that works waits for nothing more; should it be lost it is restarted.
+                link.deadline = None;
+            }
             if std::mem::take(&mut link.outdated) {
                 self.repair = Some(Repair::Restart);
                 self.repair_at = Some(now);

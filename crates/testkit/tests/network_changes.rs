@@ -98,6 +98,28 @@ fn a_change_of_the_network_during_a_restart_is_followed_by_another() {
 }
 
 #[test]
+fn a_path_that_is_lost_well_after_a_restart_is_restarted_and_not_renewed() {
+    for seed in 0..50 {
+        println!("seed {seed}");
+        let mut world = settled(seed);
+        let (offerer, answerer) = roles(&world);
+        // Until a wish for an offer cannot be taken for one that has crossed with the first.
+        world.run_for(SECOND);
+        world.tell(answerer, Input::NetworkChanged);
+        world.run_for(4 * SECOND);
+        assert_eq!(offers(world.person(offerer)), 2);
+        // Silent for 5 s is disconnected, and after 2 s of that a restart is due: 10 s after the
+        // one before, which has long been answered, lie in between.
+        world.cut_path(0, 1);
+        world.run_for(Duration::from_millis(6_500));
+        world.mend_path(0, 1);
+        world.assert_settles_within(2 * SECOND);
+        assert_eq!(epoch(&world), Some(1), "the connection was made anew");
+        assert_eq!(world.person(0).opened.len() + world.person(1).opened.len(), 2);
+    }
+}
+
+#[test]
 fn a_network_change_without_signalling_is_made_up_for() {
     for who in [0, 1] {
         let mut world = settled(11);

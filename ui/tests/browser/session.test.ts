@@ -245,8 +245,6 @@ describe('a pair', () => {
   });
 
   it('is offered a restart again whose offer was lost', () => {
-    // Until the deadline of the first offer is over.
-    world.run(10_000);
     disconnect(ann, bob);
     world.run(1500);
     bob.silenceSocket();
@@ -255,6 +253,18 @@ describe('a pair', () => {
     expect(offers()).toBeGreaterThanOrEqual(3);
     expect(ann.connections()).toEqual({ [B]: 'connected' });
     expect(bob.connections()).toEqual({ [A]: 'connected' });
+    expect([ann.opened, bob.opened]).toEqual([1, 1]);
+  });
+
+  it('whose path is lost 9 s after a restart is restarted again, and not made anew', () => {
+    world.run(1000);
+    bob.tell({ type: 'network_changed' });
+    world.run(9000);
+    expect(offers()).toBe(2);
+    disconnect(ann, bob);
+    world.run(3000);
+    expect(offers()).toBe(3);
+    expect(ann.connections()).toEqual({ [B]: 'connected' });
     expect([ann.opened, bob.opened]).toEqual([1, 1]);
   });
 

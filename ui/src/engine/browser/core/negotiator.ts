@@ -207,6 +207,8 @@ export class Negotiator {
     if (this.link) {
       this.link.unanswered = false;
       this.link.candidates = 0;
+      // A path that works waits for nothing more; should it be lost it is restarted.
+      if (this.isConnected) this.link.deadline = null;
       if (this.link.outdated) {
         this.link.outdated = false;
         this.repair = 'restart';
