@@ -22,6 +22,14 @@ pub const MESSAGES_PER_SECOND: u32 = 50;
 pub const PING_INTERVAL: Duration = Duration::from_secs(2);
 /// A connection silent for this long is dead: two pings and a half were lost.
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(5);
+/// From opening a connection to `hello`: whoever connects knows what to say.
+pub const HELLO_LIMIT: Duration = Duration::from_secs(5);
+/// How long a connection may stay that is in no room and looks into none. Only who was turned away
+/// is there for more than a moment, and reads why.
+pub const ROOMLESS_LIMIT: Duration = Duration::from_mins(1);
+/// Messages that are dropped, one flood long, before its connection is ended: a minute of what is
+/// allowed. Reading what is thrown away is work, too.
+pub const FLOOD_LIMIT: u32 = 3_000;
 /// A participant without a connection keeps its place for this long, so that a dropped socket
 /// costs nothing; with [`SILENCE_LIMIT`] a dead one is gone in under 10 s.
 pub const RESUME_GRACE: Duration = Duration::from_secs(4);

@@ -164,6 +164,7 @@ fn every_limit_is_quoted_with_its_value() {
     let limits = limits! {
         ROOM_CAPACITY MAX_MESSAGE_BYTES MAX_SDP_BYTES MAX_CANDIDATE_BYTES MAX_NAME_CHARS
         MAX_LINK_BYTES MESSAGE_BURST MESSAGES_PER_SECOND PING_INTERVAL SILENCE_LIMIT RESUME_GRACE
+        HELLO_LIMIT ROOMLESS_LIMIT FLOOD_LIMIT
         MAX_PEER_MESSAGE_BYTES MAX_WATCHERS MAX_WAITING MAX_MEMBERS REFUSAL_PAUSE RETURN_LIMIT
         MAX_ROOM_IDS
         MAX_CHAT_BYTES MAX_CHAT_MESSAGE_BYTES MAX_CHAT_CLOCK
@@ -189,6 +190,8 @@ fn sentences_about_time_follow_the_limits() {
     for sentence in [
         format!("says `ping` every {}.", seconds(limits::PING_INTERVAL)),
         format!("nothing has come for {silence} is closed"),
+        format!("says `hello` within {}.", seconds(limits::HELLO_LIMIT)),
+        format!("looked into none, for {}.", seconds(limits::ROOMLESS_LIMIT)),
         format!("keeps its seat for {grace}."),
         format!("gone after {gone} at the most: {silence} of silence and {grace} of grace"),
         format!("each try in the next {},", seconds(limits::REFUSAL_PAUSE)),

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{any, get},
 };
-use quartet_proto::limits::MAX_MESSAGE_BYTES;
+use quartet_proto::{ErrorCode, limits::MAX_MESSAGE_BYTES};
 use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
@@ -30,6 +30,11 @@ const MAX_READ_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
 /// Bytes of a connection's read buffer, which it keeps while nothing comes: most of what a connection
 /// takes. A ping or a candidate fits; a description takes some more calls to read.
 const READ_BUFFER_BYTES: usize = 1024;
+
+/// Bytes that a connection has encoded and not yet written: of ours it is one message at a time, the
+/// rest are answers to pings of the library's, for a client that sends those and does not read. Beyond
+/// it, it is cut off.
+const MAX_WRITE_BYTES: usize = 512 * 1024;
 
 pub(crate) fn routes(door: Door) -> Router {
     Router::new()
@@ -87,19 +92,24 @@ async fn upgrade(
     request: WebSocketUpgrade,
 ) -> Response {
     let source = Source::of(door.proxies.client(peer, &headers));
-    let (place, is_welcome) = match door.limiter.socket(Instant::now(), source) {
-        Admission::Taken(place) => (place, true),
-        Admission::Refused(place) => (place, false),
-        Admission::TurnedAway => {
+    let (place, refusal) = match door.limiter.socket(Instant::now(), source) {
+        Admission::Taken(place) => (place, None),
+        Admission::Refused(place, code) => (place, Some(code)),
+        Admission::TurnedAway(code) => {
             Metrics::count(&door.metrics.turned_away);
-            return StatusCode::TOO_MANY_REQUESTS.into_response();
+            let status = match code {
+                ErrorCode::AddressLimited => StatusCode::TOO_MANY_REQUESTS,
+                _ => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            return status.into_response();
         }
     };
-    let arrival = Arrival { source, is_welcome };
+    let arrival = Arrival { source, refusal };
     // axum spawns what follows by itself: the token counts it among our tasks.
     let token = door.tasks.token();
     request
         .read_buffer_size(READ_BUFFER_BYTES)
+        .max_write_buffer_size(MAX_WRITE_BYTES)
         .max_message_size(MAX_READ_BYTES)
         .max_frame_size(MAX_READ_BYTES)
         .on_upgrade(move |socket| async move {

@@ -27,7 +27,10 @@ use std::{
 use quartet_proto::{
     ClientMessage, ErrorCode, IceServer, LeaveReason, MediaState, PROTOCOL_VERSION, PeerId, RoomId,
     ServerMessage, display_name,
-    limits::{MAX_CANDIDATE_BYTES, MAX_SDP_BYTES, MAX_WATCHERS, RESUME_GRACE, SILENCE_LIMIT},
+    limits::{
+        HELLO_LIMIT, MAX_CANDIDATE_BYTES, MAX_SDP_BYTES, MAX_WATCHERS, RESUME_GRACE,
+        ROOMLESS_LIMIT, SILENCE_LIMIT,
+    },
 };
 
 use self::{
@@ -98,12 +101,6 @@ impl Default for HubConfig {
     }
 }
 
-/// What somebody is told whose network address has too much. The shell knows addresses, not the
-/// hub.
-pub(crate) fn address_limited() -> ServerMessage {
-    Refusal::from(ErrorCode::AddressLimited).into()
-}
-
 /// Who is there, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Census {
@@ -139,8 +136,27 @@ struct Connection {
     stage: Stage,
     /// When it last brought anything.
     heard: Instant,
+    /// Since when it is at its stage; where somebody else's doing has led it there, since it was
+    /// heard before that.
+    since: Instant,
     /// Not before: it was turned away.
     may_knock_at: Instant,
+}
+
+impl Connection {
+    fn new(now: Instant, stage: Stage) -> Self {
+        Self { stage, heard: now, since: now, may_knock_at: now }
+    }
+
+    /// When it is closed, if nothing comes, or nothing that leads anywhere.
+    fn deadline(&self) -> Instant {
+        let silence = self.heard + SILENCE_LIMIT;
+        match self.stage {
+            Stage::New => silence.min(self.since + HELLO_LIMIT),
+            Stage::Greeted => silence.min(self.since + ROOMLESS_LIMIT),
+            Stage::Watching(_) | Stage::Waiting(..) | Stage::Joined(..) => silence,
+        }
+    }
 }
 
 /// All connections and rooms of a server.
@@ -215,18 +231,13 @@ impl Hub {
         self.wake
     }
 
-    /// Closes silent connections and clears the seats of those who did not come back.
+    /// Closes silent and idle connections, and clears the seats of those who did not come back.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.wake.is_none_or(|wake| now < wake) {
             return;
         }
-        let silent: Vec<ConnId> = self
-            .connections
-            .iter()
-            .filter(|(_, connection)| connection.heard + SILENCE_LIMIT <= now)
-            .map(|(conn, _)| *conn)
-            .collect();
-        for conn in silent {
+        let over = self.connections.iter().filter(|(_, connection)| connection.deadline() <= now);
+        for conn in over.map(|(conn, _)| *conn).collect::<Vec<_>>() {
             self.forget(now, conn);
             self.outputs.push_back(Output::Close(conn));
         }
@@ -240,8 +251,8 @@ impl Hub {
         }
         self.advance_clock(now);
         self.renew_credentials(now);
-        let silences = self.connections.values().map(|connection| connection.heard + SILENCE_LIMIT);
-        self.wake = silences.chain(self.rooms.values().flat_map(Room::deadlines)).min();
+        let deadlines = self.connections.values().map(Connection::deadline);
+        self.wake = deadlines.chain(self.rooms.values().flat_map(Room::deadlines)).min();
     }
 
     /// From now on no room is made any more; whoever asks for one is answered with `shutting_down`.
@@ -278,9 +289,9 @@ impl Hub {
             self.outputs.push_back(Output::Close(conn));
             return;
         }
-        self.connections
-            .insert(conn, Connection { stage: Stage::New, heard: now, may_knock_at: now });
-        self.wake_by(now + SILENCE_LIMIT);
+        let connection = Connection::new(now, Stage::New);
+        self.wake_by(connection.deadline());
+        self.connections.insert(conn, connection);
     }
 
     fn message(
@@ -529,6 +540,7 @@ impl Hub {
     fn set_stage(&mut self, conn: ConnId, stage: Stage) {
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.stage = stage;
+            connection.since = connection.heard;
         }
     }
 

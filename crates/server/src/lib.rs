@@ -13,6 +13,7 @@ mod limits;
 mod metrics;
 mod outbox;
 mod page;
+mod places;
 mod server;
 mod socket;
 mod source_limiter;

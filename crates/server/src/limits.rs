@@ -16,8 +16,8 @@ pub struct Limits {
     pub connections: usize,
     /// Rooms at once; whoever asks for one more is answered with `server_full`.
     pub rooms: usize,
-    /// HTTP connections that are served at once, until they end or become WebSockets; the next ones
-    /// wait in the listener's queue.
+    /// HTTP connections that are served at once, until they end or become WebSockets; for one more
+    /// the oldest is closed.
     pub http_connections: usize,
     /// Of these, from one address; one more is closed at once. A browser opens six.
     pub http_connections_per_address: u32,
@@ -42,7 +42,7 @@ impl Default for Limits {
 }
 
 /// Refused WebSockets that are told why, at once. Whoever comes while so many linger is turned away
-/// without a WebSocket.
+/// without a WebSocket: HTTP 429 for too many of one address, 503 for too many altogether.
 pub(crate) const MAX_REFUSED: usize = 64;
 /// Addresses whose joins are remembered: some 5 MB. Those that have been quiet are forgotten first;
 /// if nobody has been, all that come anew are counted as one.

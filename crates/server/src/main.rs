@@ -115,8 +115,9 @@ struct LimitArgs {
 
 /// HTTP connections at once, of a server that has a machine for itself.
 const HTTP_CONNECTIONS: usize = 500;
-/// Descriptors beside those of connections: standard streams, listeners, the runtime.
-const OTHER_FILES: u64 = 64;
+/// Descriptors beside those of connections: standard streams, listeners, the runtime, Redis, and
+/// WebSockets that are being refused (64 at once).
+const OTHER_FILES: u64 = 128;
 
 impl LimitArgs {
     /// As many connections as asked for, or as there may be open files.

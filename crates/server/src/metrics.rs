@@ -19,13 +19,15 @@ pub(crate) struct Metrics {
     pub(crate) sockets: AtomicU64,
     /// HTTP connections that an address had too many of.
     pub(crate) http_refused: AtomicU64,
+    /// HTTP connections that made room for newer ones.
+    pub(crate) http_displaced: AtomicU64,
     /// WebSockets that were not even told why.
     pub(crate) turned_away: AtomicU64,
     /// Messages that clients brought, taken and dropped.
     pub(crate) messages_in: AtomicU64,
     /// Messages that were queued for clients.
     pub(crate) messages_out: AtomicU64,
-    /// Clients that were cut off because they do not read.
+    /// Clients that were cut off because they do not read, or flood.
     pub(crate) cut_off: AtomicU64,
     /// Seats taken, and taken again.
     pub(crate) welcomes: AtomicU64,
@@ -107,10 +109,12 @@ impl Metrics {
         for ((_, code), counter) in CODES.iter().zip(&self.refusals) {
             page.line(&format!("refusals_total{{code=\"{code}\"}}"), read(counter));
         }
-        let text = "Clients cut off because they do not read.";
+        let text = "Clients cut off because they do not read, or send without end.";
         page.one("cut_off_total", "counter", text, read(&self.cut_off));
         let text = "HTTP connections closed because their address had too many.";
         page.one("http_refused_total", "counter", text, read(&self.http_refused));
+        let text = "HTTP connections closed early to make room for newer ones.";
+        page.one("http_displaced_total", "counter", text, read(&self.http_displaced));
         let text = "WebSockets turned away without a word.";
         page.one("turned_away_total", "counter", text, read(&self.turned_away));
         page.head(

@@ -19,11 +19,11 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use ipnet::IpNet;
-use quartet_proto::IceServer;
+use quartet_proto::{ErrorCode, IceServer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{mpsc, oneshot},
     time,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -34,9 +34,9 @@ use crate::{
     TurnCredentials,
     client_address::{Peer, TrustedProxies},
     http,
-    hub::address_limited,
     metrics::Metrics,
     outbox::{Outbox, Overflow},
+    places::Places,
     source_limiter::{Source, SourceLimiter},
     tls::Tls,
 };
@@ -334,15 +334,12 @@ struct Entrance {
 
 async fn accept(listener: TcpListener, door: Door, entrance: Entrance, leaving: CancellationToken) {
     let Entrance { routes, tls, places } = entrance;
-    let places = Arc::new(Semaphore::new(places));
+    let places = Places::new(places);
     loop {
-        let next = async {
-            let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
-            (listener.accept().await, place)
-        };
-        let Some((accepted, place)) = leaving.run_until_cancelled(next).await else { return };
+        let accepted = leaving.run_until_cancelled(listener.accept()).await;
         match accepted {
-            Ok((stream, address)) => {
+            None => return,
+            Some(Ok((stream, address))) => {
                 let peer = Peer(address.ip());
                 // What proxies of ours bring is everybody's.
                 let trusted = door.proxies.trusts(address.ip().to_canonical());
@@ -351,15 +348,21 @@ async fn accept(listener: TcpListener, door: Door, entrance: Entrance, leaving: 
                     Metrics::count(&door.metrics.http_refused);
                     continue;
                 };
+                let (place, made_room) = places.take().await;
+                if made_room {
+                    Metrics::count(&door.metrics.http_displaced);
+                }
                 let routes = routes.clone().layer(axum::Extension(peer));
-                let request = serve(stream, tls.clone(), routes, leaving.clone());
+                // Boxed: of a future that is handed on, each of those around it keeps two copies.
+                let request = Box::pin(serve(stream, tls.clone(), routes, leaving.clone()));
+                let request = place.ended().run_until_cancelled_owned(request);
                 let request = door.abort.clone().run_until_cancelled_owned(async move {
                     let _ended_or_late = time::timeout(HTTP_DEADLINE, request).await;
                     drop((place, own_place));
                 });
                 door.tasks.spawn(request);
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 debug!(%error, "could not accept");
                 time::sleep(ACCEPT_PAUSE).await;
             }
@@ -464,7 +467,7 @@ fn take(node: &mut Node, outboxes: &mut HashMap<ConnId, Outbox>, voices: &Voices
             node.handle(now, conn, input);
         }
         Event::Refused(conn) => {
-            let message = address_limited();
+            let message = Hub::refusal(ErrorCode::AddressLimited, None);
             voices.metrics.sent(&message);
             // Of one that does not read, the next message tells.
             let _ = outboxes.get(&conn).map(|outbox| outbox.push(&message));

@@ -16,7 +16,7 @@ use futures_util::{
     stream::{SplitSink, SplitStream},
 };
 use quartet_proto::{
-    ClientMessage,
+    ClientMessage, ErrorCode,
     limits::{MAX_MESSAGE_BYTES, SILENCE_LIMIT},
 };
 use tokio::{sync::mpsc, time};
@@ -24,8 +24,7 @@ use tracing::{debug, info};
 use tungstenite::Error as WsError;
 
 use crate::{
-    ConnId, Input,
-    hub::address_limited,
+    ConnId, Hub, Input,
     metrics::Metrics,
     outbox::{Letters, outbox},
     server::{Door, Event},
@@ -41,8 +40,8 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
     pub(crate) source: Option<Source>,
-    /// Its address has no more sockets than it may.
-    pub(crate) is_welcome: bool,
+    /// Why it is not served.
+    pub(crate) refusal: Option<ErrorCode>,
 }
 
 /// Serves a connection from its first byte to its last.
@@ -50,16 +49,14 @@ pub(crate) async fn serve(socket: WebSocket, door: Door, arrival: Arrival) {
     let conn = door.next_conn();
     let (outbox, letters) = outbox();
     let cut = letters.cut();
-    if arrival.is_welcome {
-        if door.events.send(Event::Connected(conn, outbox)).await.is_err() {
-            return; // the server has stopped
-        }
-    } else {
+    if let Some(code) = arrival.refusal {
         // The hub never hears of it: what it brings means nothing there.
-        let message = address_limited();
+        let message = Hub::refusal(code, None);
         door.metrics.sent(&message);
         let _fits = outbox.push(&message);
         drop(outbox);
+    } else if door.events.send(Event::Connected(conn, outbox)).await.is_err() {
+        return; // the server has stopped
     }
     Metrics::count(&door.metrics.sockets);
     info!(conn = conn.0, "connected");
@@ -104,11 +101,11 @@ async fn read(
     while let Some(frame) = stream.next().await {
         let input = match frame {
             Ok(Message::Close(_)) => return,
-            // The library answers a ping by itself.
-            Ok(Message::Ping(_) | Message::Pong(_)) => continue,
             Ok(frame) => {
                 Metrics::count(&metrics.messages_in);
                 match bucket.take(Instant::now()) {
+                    // The library answers a ping by itself.
+                    Verdict::Taken if is_control(&frame) => continue,
                     Verdict::Taken => match parse(&frame) {
                         Input::Message(ClientMessage::Join { .. }) if !may_join() => {
                             let _ = events.send(Event::Refused(conn)).await;
@@ -118,6 +115,11 @@ async fn read(
                     },
                     Verdict::DroppedFirst => Input::RateLimited,
                     Verdict::Dropped => continue,
+                    Verdict::Flood => {
+                        info!(conn = conn.0, "sends without end: cut off");
+                        Metrics::count(&metrics.cut_off);
+                        return;
+                    }
                 }
             }
             Err(error) => {
@@ -129,6 +131,10 @@ async fn read(
         };
         say(events, conn, input).await;
     }
+}
+
+fn is_control(frame: &Message) -> bool {
+    matches!(frame, Message::Ping(_) | Message::Pong(_))
 }
 
 fn parse(frame: &Message) -> Input {

@@ -11,6 +11,8 @@ use std::{
     time::Instant,
 };
 
+use quartet_proto::ErrorCode;
+
 use crate::limits::{Limits, MAX_REFUSED, MAX_SOURCES, PRUNE_INTERVAL};
 
 /// Who is counted as one.
@@ -75,6 +77,8 @@ struct Sources {
     max_sources: usize,
     tallies: HashMap<Source, Tally>,
     pruned: Option<Instant>,
+    /// WebSockets of everybody.
+    sockets: usize,
     /// Refused sockets that have not ended yet.
     refused: usize,
 }
@@ -82,7 +86,22 @@ struct Sources {
 impl Sources {
     fn new(limits: Limits) -> Self {
         let (tallies, max_sources) = (HashMap::new(), MAX_SOURCES);
-        Self { limits, max_sources, tallies, pruned: None, refused: 0 }
+        Self { limits, max_sources, tallies, pruned: None, sockets: 0, refused: 0 }
+    }
+
+    /// Counts one more WebSocket, if there may be.
+    fn take_socket(&mut self, now: Instant, source: Option<Source>) -> Result<Held, ErrorCode> {
+        if self.sockets >= self.limits.connections {
+            return Err(ErrorCode::ServerFull);
+        }
+        let source = match source {
+            Some(source) => {
+                Some(self.take(now, source, Kind::Socket).ok_or(ErrorCode::AddressLimited)?)
+            }
+            None => None,
+        };
+        self.sockets += 1;
+        Ok(Held::Socket(source))
     }
 
     /// Counts one more, if there may be; under whose name says the answer.
@@ -156,10 +175,10 @@ impl Sources {
 pub(crate) enum Admission {
     /// It is served as long as this is kept.
     Taken(Place),
-    /// It is told that this is too much, and keeps this until it has ended.
-    Refused(Place),
+    /// It is told so, and keeps this until it has ended.
+    Refused(Place, ErrorCode),
     /// There is not even place to tell it.
-    TurnedAway,
+    TurnedAway(ErrorCode),
 }
 
 /// Counts what comes from each address, for all tasks.
@@ -175,20 +194,19 @@ impl SourceLimiter {
     pub(crate) fn http(&self, now: Instant, source: Option<Source>) -> Option<Place> {
         let Some(source) = source else { return Some(self.place(Held::Nothing)) };
         let held = self.sources().take(now, source, Kind::Http);
-        held.map(|source| self.place(Held::Counted(source, Kind::Http)))
+        held.map(|source| self.place(Held::Http(source)))
     }
 
     /// A place for a WebSocket.
     pub(crate) fn socket(&self, now: Instant, source: Option<Source>) -> Admission {
-        let Some(source) = source else { return Admission::Taken(self.place(Held::Nothing)) };
         let mut sources = self.sources();
-        if let Some(source) = sources.take(now, source, Kind::Socket) {
-            Admission::Taken(self.place(Held::Counted(source, Kind::Socket)))
-        } else if sources.refused < MAX_REFUSED {
-            sources.refused += 1;
-            Admission::Refused(self.place(Held::Refusal))
-        } else {
-            Admission::TurnedAway
+        match sources.take_socket(now, source) {
+            Ok(held) => Admission::Taken(self.place(held)),
+            Err(code) if sources.refused < MAX_REFUSED => {
+                sources.refused += 1;
+                Admission::Refused(self.place(Held::Refusal), code)
+            }
+            Err(code) => Admission::TurnedAway(code),
         }
     }
 
@@ -221,16 +239,24 @@ pub(crate) struct Place {
 #[derive(Debug)]
 enum Held {
     Nothing,
-    Counted(Source, Kind),
+    Http(Source),
+    Socket(Option<Source>),
     Refusal,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        let mut sources = lock(&self.sources);
         match self.held {
             Held::Nothing => {}
-            Held::Counted(source, kind) => lock(&self.sources).give_back(source, kind),
-            Held::Refusal => lock(&self.sources).refused -= 1,
+            Held::Http(source) => sources.give_back(source, Kind::Http),
+            Held::Socket(source) => {
+                sources.sockets -= 1;
+                if let Some(source) = source {
+                    sources.give_back(source, Kind::Socket);
+                }
+            }
+            Held::Refusal => sources.refused -= 1,
         }
     }
 }
@@ -259,7 +285,7 @@ mod tests {
         let (a, b) = (source("203.0.113.7"), source("203.0.113.8"));
         let mut held: Vec<_> = (0..3).map(|_| limiter.socket(now, a)).collect();
         assert!(held.iter().all(is_taken));
-        assert!(matches!(limiter.socket(now, a), Admission::Refused(_)));
+        assert!(matches!(limiter.socket(now, a), Admission::Refused(..)));
         assert!(is_taken(&limiter.socket(now, b)));
         held.pop();
         assert!(is_taken(&limiter.socket(now, a)));
@@ -300,10 +326,26 @@ mod tests {
         let a = source("203.0.113.7");
         let _sockets: Vec<_> = (0..3).map(|_| limiter.socket(now, a)).collect();
         let told: Vec<_> = (0..MAX_REFUSED).map(|_| limiter.socket(now, a)).collect();
-        assert!(told.iter().all(|it| matches!(it, Admission::Refused(_))));
-        assert!(matches!(limiter.socket(now, a), Admission::TurnedAway));
+        assert!(told.iter().all(|it| matches!(it, Admission::Refused(..))));
+        assert!(matches!(limiter.socket(now, a), Admission::TurnedAway(ErrorCode::AddressLimited)));
         drop(told);
-        assert!(matches!(limiter.socket(now, a), Admission::Refused(_)));
+        assert!(matches!(limiter.socket(now, a), Admission::Refused(..)));
+    }
+
+    #[test]
+    fn all_together_have_so_many_sockets() {
+        let limits = Limits { connections: 2, ..limits() };
+        let (limiter, now) = (SourceLimiter::new(limits), Instant::now());
+        // This machine, too.
+        let own = limiter.socket(now, source("127.0.0.1"));
+        let other = limiter.socket(now, source("203.0.113.7"));
+        assert!(is_taken(&own) && is_taken(&other));
+        for address in ["127.0.0.1", "203.0.113.8"] {
+            let refused = limiter.socket(now, source(address));
+            assert!(matches!(refused, Admission::Refused(_, ErrorCode::ServerFull)));
+        }
+        drop(own);
+        assert!(is_taken(&limiter.socket(now, source("203.0.113.8"))));
     }
 
     #[test]

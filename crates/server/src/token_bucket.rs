@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
-use quartet_proto::limits::{MESSAGE_BURST, MESSAGES_PER_SECOND};
+use quartet_proto::limits::{FLOOD_LIMIT, MESSAGE_BURST, MESSAGES_PER_SECOND};
 
 /// A token bucket of [`MESSAGE_BURST`] that refills with [`MESSAGES_PER_SECOND`].
 #[derive(Debug)]
 pub(crate) struct TokenBucket {
     tokens: f64,
     filled: Instant,
-    /// The sender was told, and has not slowed down since.
-    told: bool,
+    /// What was dropped since the sender was told, and has not slowed down.
+    dropped: u32,
 }
 
 /// What becomes of a message.
@@ -20,11 +20,13 @@ pub(crate) enum Verdict {
     /// The first one over the limit: the sender is told.
     DroppedFirst,
     Dropped,
+    /// Enough: the connection is to end.
+    Flood,
 }
 
 impl TokenBucket {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { tokens: f64::from(MESSAGE_BURST), filled: now, told: false }
+        Self { tokens: f64::from(MESSAGE_BURST), filled: now, dropped: 0 }
     }
 
     pub(crate) fn take(&mut self, now: Instant) -> Verdict {
@@ -35,15 +37,17 @@ impl TokenBucket {
         // Half full: the burst is over. Were every taken message to end it, a flood would get as
         // many errors as there are tokens.
         if self.tokens >= f64::from(MESSAGE_BURST) / 2.0 {
-            self.told = false;
+            self.dropped = 0;
         }
         if self.tokens >= 1.0 {
             self.tokens -= 1.0;
-            Verdict::Taken
-        } else if std::mem::replace(&mut self.told, true) {
-            Verdict::Dropped
-        } else {
-            Verdict::DroppedFirst
+            return Verdict::Taken;
+        }
+        self.dropped = self.dropped.saturating_add(1);
+        match self.dropped {
+            1 => Verdict::DroppedFirst,
+            ..=FLOOD_LIMIT => Verdict::Dropped,
+            _ => Verdict::Flood,
         }
     }
 }
@@ -89,6 +93,21 @@ mod tests {
         count(&mut bucket, start, MESSAGE_BURST + 1);
         let rested = start + Duration::from_secs(60);
         assert_eq!(count(&mut bucket, rested, MESSAGE_BURST + 9), (MESSAGE_BURST, 1));
+    }
+
+    #[test]
+    fn a_flood_without_end_is_ended() {
+        let now = Instant::now();
+        let mut bucket = TokenBucket::new(now);
+        count(&mut bucket, now, MESSAGE_BURST + FLOOD_LIMIT);
+        assert_eq!(bucket.take(now), Verdict::Flood);
+        // With pauses between, it is none.
+        let mut bucket = TokenBucket::new(now);
+        for rest in 0..10 {
+            let now = now + Duration::from_secs(60 * rest);
+            count(&mut bucket, now, MESSAGE_BURST + FLOOD_LIMIT - 1);
+            assert_eq!(bucket.take(now), Verdict::Dropped);
+        }
     }
 
     #[test]

@@ -10,5 +10,7 @@ mod credentials;
 mod interleavings;
 #[path = "hub/knocking.rs"]
 mod knocking;
+#[path = "hub/lasting.rs"]
+mod lasting;
 #[path = "hub/rules.rs"]
 mod rules;

@@ -14,7 +14,12 @@ mod faults;
 mod hostile;
 #[path = "sockets/pages.rs"]
 mod pages;
+#[path = "sockets/program.rs"]
+mod program;
 #[path = "nodes/redis.rs"]
 mod redis;
+#[cfg(target_os = "linux")]
+#[path = "sockets/siege.rs"]
+mod siege;
 #[path = "nodes/three.rs"]
 mod site;

@@ -14,5 +14,10 @@ mod hostile;
 mod pages;
 #[path = "sockets/production.rs"]
 mod production;
+#[path = "sockets/program.rs"]
+mod program;
+#[cfg(target_os = "linux")]
+#[path = "sockets/siege.rs"]
+mod siege;
 #[path = "sockets/alone.rs"]
 mod site;

@@ -11,9 +11,9 @@ impl Hub {
     /// Takes over a connection that has said `hello` elsewhere. Not counted among
     /// [`super::HubConfig::max_connections`]: the node that holds its socket counts it.
     pub(crate) fn adopt(&mut self, now: Instant, conn: ConnId) {
-        self.connections
-            .insert(conn, Connection { stage: Stage::Greeted, heard: now, may_knock_at: now });
-        self.wake_by(now + super::SILENCE_LIMIT);
+        let connection = Connection::new(now, Stage::Greeted);
+        self.wake_by(connection.deadline());
+        self.connections.insert(conn, connection);
     }
 
     /// A sign of life that says nothing.

@@ -1,9 +1,7 @@
 //! A node dies, or Redis is away: who is in a call stays in it, and finds the others again.
 
 use std::{
-    io::{BufRead as _, BufReader},
     net::SocketAddr,
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -15,6 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     client::{Client, key, room},
+    program::Program,
     redis::Redis,
     site::{joins_work, start},
 };
@@ -25,34 +24,18 @@ const COME_BACK: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A node in a process of its own, which can be killed.
-struct Process(Child, SocketAddr);
+struct Process(Program, SocketAddr);
 
 impl Process {
     fn start(redis: &Redis, name: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_quartet-server"))
-            .args(["--listen", "127.0.0.1:0", "--node", name])
-            .env("QUARTET_REDIS", redis.url())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let listening: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let address = listening["url"].as_str().unwrap().strip_prefix("http://").unwrap();
-        Self(child, address.parse().unwrap())
+        let mut command = Program::command(&["--node", name]);
+        let program = Program::run(command.env("QUARTET_REDIS", redis.url()));
+        let address = program.address();
+        Self(program, address)
     }
 
     fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.0.kill();
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     client::{Client, PATIENCE, room},
+    program::Program,
     redis::Redis,
 };
 
@@ -85,6 +86,54 @@ impl Site {
         for node in std::mem::take(&mut self.nodes) {
             node.stop().await;
         }
+    }
+}
+
+/// Programs of their own, for what should not share memory with the test.
+pub(crate) struct Programs {
+    nodes: Vec<Program>,
+    // After the nodes.
+    _redis: Redis,
+}
+
+pub(crate) fn start_programs(arguments: &[&str]) -> Programs {
+    let redis = Redis::start();
+    let start = |_| Program::run(Program::command(arguments).env("QUARTET_REDIS", redis.url()));
+    let nodes: Vec<Program> = (0..NODES).map(start).collect();
+    let addresses: Vec<_> = nodes.iter().map(Program::address).collect();
+    // Not on the test's own runtime, which is inside of this.
+    let ready = thread::spawn(move || {
+        let runtime = Runtime::new().unwrap();
+        addresses.into_iter().for_each(|address| runtime.block_on(joins_work(address)));
+    });
+    ready.join().unwrap();
+    Programs { nodes, _redis: redis }
+}
+
+impl Programs {
+    pub(crate) fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Of a certain one.
+    pub(crate) fn address(&self, number: usize) -> SocketAddr {
+        self.nodes[number % self.nodes.len()].address()
+    }
+
+    /// Bytes that all of them have.
+    pub(crate) fn memory(&self) -> u64 {
+        self.nodes.iter().map(Program::memory).sum()
+    }
+
+    /// Ends them in an orderly way; gives what they have logged.
+    pub(crate) fn end(self) -> Vec<String> {
+        self.nodes.iter().for_each(|node| node.signal("TERM"));
+        let ended = self.nodes.into_iter().map(|node| {
+            let (status, log) = node.ended();
+            assert!(status.success());
+            log
+        });
+        ended.collect()
     }
 }
 

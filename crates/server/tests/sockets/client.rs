@@ -40,6 +40,15 @@ impl Client {
         Self::over(TcpStream::connect(address).await.unwrap()).await
     }
 
+    /// Connected, if the server takes it.
+    #[allow(dead_code, reason = "some systems have no test that needs it")]
+    pub(crate) async fn try_connect(address: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(address).await.ok()?;
+        let request = format!("ws://{address}/ws").into_client_request().unwrap();
+        let (socket, _) = client_async(request, stream).await.ok()?;
+        Some(Self { socket })
+    }
+
     /// Connected with little space for what it does not read.
     pub(crate) async fn connect_narrow(address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
