@@ -3,6 +3,8 @@
 //! Commands come on tokio threads, events of the engine in one task. The lock is held for moments
 //! only, never across an await.
 
+mod voices;
+
 use std::{fmt, sync::Arc};
 
 use parking_lot::Mutex;
@@ -199,6 +201,7 @@ impl App {
             waiting: None,
             peers: Vec::new(),
             door: DoorView::default(),
+            hands: Vec::new(),
         });
         let media = MediaState {
             muted: state.settings.start_muted,

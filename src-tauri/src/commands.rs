@@ -14,7 +14,7 @@ use tauri_plugin_dialog::DialogExt as _;
 use crate::{
     app::App,
     browser,
-    view::{Boot, FailureView, PolicyView, Settings, UiEvent},
+    view::{Boot, FailureView, PolicyView, ReactionKind, Settings, UiEvent},
 };
 
 type Shared<'a> = State<'a, Arc<App>>;
@@ -53,6 +53,22 @@ pub(crate) fn answer_knock(app: Shared<'_>, peer: String, admit: bool) -> Result
 #[command]
 pub(crate) fn remove(app: Shared<'_>, peer: String) -> Result<(), FailureView> {
     app.remove(peer_id(&peer)?);
+    Ok(())
+}
+
+#[command]
+pub(crate) fn raise_hand(app: Shared<'_>, up: bool) {
+    app.raise_hand(up);
+}
+
+#[command]
+pub(crate) fn react(app: Shared<'_>, kind: ReactionKind) {
+    app.react(kind);
+}
+
+#[command]
+pub(crate) fn set_volume(app: Shared<'_>, peer: String, volume: u16) -> Result<(), FailureView> {
+    app.set_volume(peer_id(&peer)?, volume);
     Ok(())
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use quartet_engine::{ChatId, ChatLine, Connection, EndReason, Event, Mark, SourceKind, Trust};
 use quartet_media::DeviceError;
-use quartet_proto::{Code, MediaState, PeerId, PeerInfo, RoomPolicy};
+use quartet_proto::{Code, MediaState, PeerId, PeerInfo, Reaction, RoomPolicy};
 
 use crate::view::{
     AppView, ChatLineView, ConnectionView, DeviceState, DevicesView, DoorView, FailureView,
-    KnockView, LevelView, MarkView, PeerView, PhaseView, PolicyView, RemovedView, RoomView,
-    TrustView, UiEvent,
+    KnockView, LevelView, MarkView, PeerView, PhaseView, PolicyView, ReactionKind, ReactionView,
+    RemovedView, RoomView, TrustView, UiEvent,
 };
 
 /// The view, and the few rules by which it changes.
@@ -20,7 +20,12 @@ pub(crate) struct Model {
     own: Option<PeerId>,
     /// The chat of the present call, for a page that is loaded again.
     chat: BTreeMap<ChatId, ChatLineView>,
+    /// How loud people are to be heard in the present call, those included who may come back.
+    volumes: BTreeMap<PeerId, u16>,
 }
+
+/// Percent: as somebody comes.
+const USUAL_VOLUME: u16 = 100;
 
 /// Lines of the chat that are kept for a page that is loaded again; then the oldest goes.
 const MAX_CHAT_LINES: usize = 2_000;
@@ -76,6 +81,19 @@ impl Model {
         *self.device(kind) = state;
     }
 
+    /// How loud somebody is to be heard, in percent; false where they are not in the call.
+    pub(crate) fn set_volume(&mut self, peer: PeerId, volume: u16) -> bool {
+        let mut known = false;
+        self.change_peer(peer, |view| {
+            view.volume = volume;
+            known = true;
+        });
+        if known {
+            self.volumes.insert(peer, volume);
+        }
+        known
+    }
+
     /// What the engine says; returns what the page is to be told.
     pub(crate) fn apply(&mut self, event: Event) -> Option<UiEvent> {
         match event {
@@ -97,14 +115,27 @@ impl Model {
             }
             // Of a call that the person has left.
             Event::Chat(_) => return None,
+            Event::Reaction(peer, reaction) => {
+                let tile = self.whom(peer);
+                let kind = reaction_kind(reaction);
+                return Some(UiEvent::Reaction(ReactionView { tile, kind }));
+            }
+            Event::Hands(peers) => {
+                let hands = peers.into_iter().map(|peer| self.whom(peer)).collect();
+                if let Some(room) = &mut self.view.room {
+                    room.hands = hands;
+                }
+            }
             Event::Waiting => self.view.phase = PhaseView::Waiting,
             Event::Joined { you, present } => {
                 self.own = Some(you);
                 self.chat.clear();
+                self.volumes.clear();
                 self.change_door(|door| *door = DoorView::default());
                 self.view.phase = PhaseView::InCall { signalling_online: true };
                 if let Some(room) = &mut self.view.room {
                     room.peers.clear();
+                    room.hands.clear();
                 }
                 present.into_iter().for_each(|info| self.add_peer(info));
             }
@@ -138,14 +169,14 @@ impl Model {
                 self.change_door(|door| door.knocking.retain(|knock| knock.id != peer));
             }
             Event::Policy { policy, by } => {
-                let by = self.whom(by);
+                let by = by.map(|by| self.whom(by));
                 self.change_door(|door| {
                     door.policy = policy_view(policy);
                     door.by = by;
                 });
             }
             Event::PeerRemoved { peer, by } => {
-                let removed = RemovedView { id: peer.to_string(), by: self.whom(by) };
+                let removed = RemovedView { id: peer.to_string(), by: by.map(|by| self.whom(by)) };
                 self.change_door(|door| door.removed = Some(removed));
             }
             Event::MachineBusy(busy) => self.view.me.busy = busy,
@@ -193,6 +224,7 @@ impl Model {
             self.view.phase = PhaseView::Left { failure };
             if let Some(room) = &mut self.view.room {
                 room.peers.clear();
+                room.hands.clear();
                 room.waiting = None;
                 room.door = DoorView::default();
             }
@@ -217,8 +249,8 @@ impl Model {
     }
 
     /// In the page's words.
-    fn whom(&self, peer: Option<PeerId>) -> Option<String> {
-        peer.map(|peer| if Some(peer) == self.own { "own".to_owned() } else { peer.to_string() })
+    fn whom(&self, peer: PeerId) -> String {
+        if Some(peer) == self.own { "own".to_owned() } else { peer.to_string() }
     }
 
     fn add_peer(&mut self, info: PeerInfo) {
@@ -230,6 +262,7 @@ impl Model {
             camera_off: info.media.camera_off,
             connection: ConnectionView::Connecting,
             trust: TrustView::default(),
+            volume: self.volumes.get(&info.id).copied().unwrap_or(USUAL_VOLUME),
         };
         match room.peers.iter_mut().find(|known| known.id == peer.id) {
             // What is known of the connection stays true.
@@ -278,6 +311,17 @@ fn policy_view(policy: RoomPolicy) -> PolicyView {
     }
 }
 
+fn reaction_kind(reaction: Reaction) -> ReactionKind {
+    match reaction {
+        Reaction::ThumbsUp => ReactionKind::ThumbsUp,
+        Reaction::Heart => ReactionKind::Heart,
+        Reaction::Clap => ReactionKind::Clap,
+        Reaction::Laugh => ReactionKind::Laugh,
+        Reaction::Wow => ReactionKind::Wow,
+        Reaction::Party => ReactionKind::Party,
+    }
+}
+
 fn connection_view(connection: Connection) -> ConnectionView {
     match connection {
         Connection::Connecting => ConnectionView::Connecting,
@@ -319,6 +363,7 @@ mod tests {
             waiting: None,
             peers: Vec::new(),
             door: DoorView::default(),
+            hands: Vec::new(),
         });
         model
     }

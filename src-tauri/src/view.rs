@@ -71,6 +71,8 @@ pub struct PeerView {
     pub connection: ConnectionView,
     /// How sure it is that nobody stands between.
     pub trust: TrustView,
+    /// How loud this person is to be heard, in percent of how they come: 0 to 200.
+    pub volume: u16,
 }
 
 /// What the person has made of somebody's code.
@@ -155,6 +157,9 @@ pub struct RoomView {
     pub peers: Vec<PeerView>,
     /// Who gets in.
     pub door: DoorView,
+    /// In the call: whose hands are up, in the order in which they were raised; peers' ids and
+    /// `own`.
+    pub hands: Vec<String>,
 }
 
 /// An own device, as it is.
@@ -253,6 +258,19 @@ pub enum Language {
     Th,
 }
 
+/// What the space bar does while it is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum SpaceKey {
+    /// Lets a muted person speak.
+    #[default]
+    Talk,
+    /// Mutes a person who is not.
+    Mute,
+    /// Nothing.
+    Nothing,
+}
+
 /// What is kept between starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default)]
@@ -273,6 +291,8 @@ pub struct Settings {
     pub start_camera_off: bool,
     /// Echo cancellation, noise suppression and gain control.
     pub process_voice: bool,
+    /// What the space bar does in a call.
+    pub space: SpaceKey,
     /// The signalling server for new calls; empty for the one inside this app.
     pub server: String,
     /// STUN and TURN servers.
@@ -292,11 +312,39 @@ impl Default for Settings {
             start_muted: false,
             start_camera_off: false,
             process_voice: true,
+            space: SpaceKey::Talk,
             server: String::new(),
             ice_servers: Vec::new(),
             relay_only: false,
         }
     }
+}
+
+/// How somebody reacts without a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ReactionKind {
+    /// 👍
+    ThumbsUp,
+    /// ❤️
+    Heart,
+    /// 👏
+    Clap,
+    /// 😂
+    Laugh,
+    /// 😮
+    Wow,
+    /// 🎉
+    Party,
+}
+
+/// Somebody reacts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct ReactionView {
+    /// A peer's id, or `own`.
+    pub tile: String,
+    /// How.
+    pub kind: ReactionKind,
 }
 
 /// Loudness of one person, 0..=1.
@@ -340,6 +388,8 @@ pub enum UiEvent {
     Levels(Vec<LevelView>),
     /// New lines of the chat; each takes the place of an earlier one of the same name.
     Chat(Vec<ChatLineView>),
+    /// To be shown for a moment.
+    Reaction(ReactionView),
     /// To be said once, in passing.
     Notice(FailureView),
 }
@@ -380,9 +430,12 @@ pub fn bindings() -> String {
         DevicesView::decl(&config),
         IceServerSetting::decl(&config),
         Language::decl(&config),
+        SpaceKey::decl(&config),
         Settings::decl(&config),
         LevelView::decl(&config),
         ChatLineView::decl(&config),
+        ReactionKind::decl(&config),
+        ReactionView::decl(&config),
         UiEvent::decl(&config),
         Boot::decl(&config),
     ];

@@ -23,6 +23,8 @@ const SCENES = {
   chat_unread: 'at=in_call&people=3&chat',
   knocking: 'at=in_call&people=3&policy=knock&knocking=2',
   room: 'at=in_call&people=4&policy=knock',
+  hands: 'at=in_call&people=4&hands&quiet&reactions',
+  reactions: 'at=in_call&people=3&reactions',
   remove: 'at=in_call&people=4&policy=knock',
   verify: 'at=in_call&people=3',
   verified: 'at=in_call&people=3',
@@ -65,6 +67,8 @@ try {
           await page.getByTestId('trust').first().click();
         }
         if (scene === 'verified') await page.getByTestId('confirm').click();
+        if (scene === 'reactions') await page.keyboard.press('e');
+        if (scene === 'hands' || scene === 'reactions') await page.waitForTimeout(1_200);
         if (scene === 'help') await page.keyboard.press('?');
         if (scene === 'refused') {
           await page.getByTestId('link-input').fill('https://example.org/j#short');

@@ -58,6 +58,19 @@ export class Announcer {
         say('said.knocks', { name: shown(knock.name) });
       }
     }
+    const hands = after.room?.hands ?? [];
+    const handsBefore = before.room?.hands ?? [];
+    for (const hand of hands.filter((it) => !handsBefore.includes(it))) {
+      if (hand === 'own') say('said.handUp');
+      else show('said.peerHandUp', { name: called(hand) });
+    }
+    for (const hand of handsBefore.filter((it) => !hands.includes(it))) {
+      if (hand === 'own') say('said.handDown');
+      // Of somebody who has left, that is said.
+      else if (after.room?.peers.some(({ id }) => id === hand)) {
+        say('said.peerHandDown', { name: called(hand) });
+      }
+    }
     const earlier = new Map(before.room?.peers.map((peer) => [peer.id, peer]));
     for (const peer of after.room?.peers ?? []) {
       const was = earlier.get(peer.id);

@@ -9,10 +9,16 @@ import type {
   LevelView,
   PeerView,
   PolicyView,
+  ReactionKind,
+  ReactionView,
   Settings,
   UiEvent,
 } from './bindings';
+import { Cheers } from './cheers.svelte';
 import { EMPTY, Herald, take, type Inbox } from './chat/inbox';
+import { Hold } from './hold';
+import { InOrder } from './in_order';
+import { MutedNotice } from './muted_notice';
 import type { Entrance } from './engine/browser/core/entrance';
 import { failureOf, NOWHERE, type CallEngine, type DeviceKind } from './engine/engine';
 import { displayName } from './i18n/names';
@@ -55,11 +61,17 @@ export class App {
   /** Of the tiles, 0 to 1, as people hear it. */
   loud = $state.raw<ReadonlyMap<string, number>>(new Map());
   speaking = $state.raw<ReadonlySet<string>>(new Set());
+  /** The person speaks, muted. */
+  speaksMuted = $state(false);
   dialog = $state<'settings' | 'help' | 'leave' | 'room' | 'verify' | null>(null);
   /** Whose code the dialog `verify` shows. */
   verifying = $state<string | null>(null);
   /** What stands between a guest's page and its use. */
   entrance = $state.raw<Entrance>({ at: 'open' });
+
+  readonly cheers = new Cheers();
+  /** The reactions to choose from are shown. */
+  reacting = $state(false);
 
   inbox = $state.raw<Inbox>(EMPTY);
   chatOpen = $state(false);
@@ -76,6 +88,9 @@ export class App {
   private readonly announcer = new Announcer();
   private readonly speech = new SpeechDetector();
   private readonly herald = new Herald((lines) => this.announceChat(lines));
+  private readonly hold = new Hold();
+  private readonly muting = new InOrder();
+  private readonly mutedNotice = new MutedNotice();
   private silence: ReturnType<typeof setTimeout> | undefined;
   private nextId = 0;
 
@@ -146,11 +161,47 @@ export class App {
   }
 
   toggleMuted(): Promise<void> {
-    return this.attempt(() => this.engine.setMuted(!this.view.me.muted));
+    return this.setMuted(!this.view.me.muted);
+  }
+
+  /** The space bar went down; true when it means something here. */
+  pressSpace(): boolean {
+    const does = this.settings?.space ?? 'nothing';
+    if (this.view.phase.at !== 'in_call' || this.dialog !== null || does === 'nothing')
+      return false;
+    const muted = this.hold.press(does, this.view.me.muted);
+    if (muted !== null) void this.setMuted(muted);
+    return true;
+  }
+
+  /** It went up, or the window has lost the keyboard; true when it was held for something. */
+  releaseSpace(): boolean {
+    const muted = this.hold.release();
+    if (muted !== null) void this.setMuted(muted);
+    return muted !== null;
+  }
+
+  /** In order: after a quick press nobody may stay unmuted. */
+  private setMuted(muted: boolean): Promise<void> {
+    return this.muting.run(() => this.attempt(() => this.engine.setMuted(muted)));
   }
 
   toggleCamera(): Promise<void> {
     return this.attempt(() => this.engine.setCameraOff(!this.view.me.camera_off));
+  }
+
+  toggleHand(): Promise<void> {
+    const up = this.view.room?.hands.includes('own') ?? false;
+    return this.attempt(() => this.engine.raiseHand(!up));
+  }
+
+  react(kind: ReactionKind): Promise<void> {
+    return this.attempt(() => this.engine.react(kind));
+  }
+
+  /** How loud somebody is to be heard, in percent. */
+  setVolume(peer: string, volume: number): Promise<void> {
+    return this.attempt(() => this.engine.setVolume(peer, volume));
   }
 
   choose(kind: DeviceKind, id: string): Promise<void> {
@@ -250,6 +301,8 @@ export class App {
         return this.hear(event.data);
       case 'chat':
         return this.takeChat(event.data);
+      case 'reaction':
+        return this.takeReaction(event.data);
       case 'notice':
         return this.notify(event.data);
     }
@@ -258,11 +311,15 @@ export class App {
   private show(view: AppView): void {
     const before = this.view;
     this.view = view;
+    if (view.me.muted !== before.me.muted) this.lookMuted(true);
     if (view.phase.at !== before.phase.at) {
       this.refusal = null;
       const ofCall = ['leave', 'room', 'verify'].includes(this.dialog ?? '');
       if (view.phase.at !== 'in_call' && ofCall) this.dialog = null;
       if (view.phase.at === 'in_call') this.beginChat();
+      if (view.phase.at !== 'in_call') this.releaseSpace();
+      this.reacting = false;
+      this.cheers.clear();
       // What was noted is about a call or a room that is no longer in front of anybody.
       if (view.phase.at === 'home' || view.phase.at === 'left') this.notes = [];
     }
@@ -291,6 +348,19 @@ export class App {
     this.herald.add(fresh);
   }
 
+  private takeReaction(reaction: ReactionView): void {
+    if (!this.cheers.add(reaction, performance.now())) return;
+    const { tile, kind } = reaction;
+    const peer = this.view.room?.peers.find(({ id }) => id === tile);
+    const what = this.t(`reaction.${kind}`);
+    if (tile === 'own') this.tell(this.t('said.ownReaction', { what }));
+    else if (peer) {
+      this.tell(
+        this.t('said.reaction', { name: displayName(peer.name, this.t('name.nobody')), what }),
+      );
+    }
+  }
+
   private announceChat(lines: ChatLineView[]): void {
     const [first] = lines;
     if (!first) return;
@@ -309,7 +379,15 @@ export class App {
     const speaking = this.speech.hear(this.loud, performance.now());
     // Ten sets a second with the same people in them would redraw every tile.
     if (!sameMembers(speaking, this.speaking)) this.speaking = speaking;
+    this.lookMuted(levels.length > 0);
     if (levels.length > 0) this.silence = setTimeout(() => this.hear([]), SILENCE_MS);
+  }
+
+  /** Where nothing is heard any more, nobody speaks. */
+  private lookMuted(hearing: boolean): void {
+    const { muted } = this.view.me;
+    const speaking = this.speaking.has('own');
+    this.speaksMuted = this.mutedNotice.hear(muted && hearing, speaking, performance.now());
   }
 
   private notify(failure: FailureView): void {

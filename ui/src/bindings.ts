@@ -59,7 +59,11 @@ connection: ConnectionView,
 /**
  * How sure it is that nobody stands between.
  */
-trust: TrustView, };
+trust: TrustView, 
+/**
+ * How loud this person is to be heard, in percent of how they come: 0 to 200.
+ */
+volume: number, };
 
 export type PolicyView = "open" | "knock" | "locked";
 
@@ -125,7 +129,12 @@ peers: Array<PeerView>,
 /**
  * Who gets in.
  */
-door: DoorView, };
+door: DoorView, 
+/**
+ * In the call: whose hands are up, in the order in which they were raised; peers' ids and
+ * `own`.
+ */
+hands: Array<string>, };
 
 export type DeviceState = { "is": "none" } | { "is": "starting" } | { "is": "running" } | { "is": "failed", 
 /**
@@ -223,6 +232,8 @@ credential: string, };
 
 export type Language = "system" | "en" | "th";
 
+export type SpaceKey = "talk" | "mute" | "nothing";
+
 export type Settings = { 
 /**
  * The display name.
@@ -256,6 +267,10 @@ start_camera_off: boolean,
  * Echo cancellation, noise suppression and gain control.
  */
 process_voice: boolean, 
+/**
+ * What the space bar does in a call.
+ */
+space: SpaceKey, 
 /**
  * The signalling server for new calls; empty for the one inside this app.
  */
@@ -310,7 +325,19 @@ text: string,
  */
 passed_on_by: string | null, };
 
-export type UiEvent = { "type": "view", "data": AppView } | { "type": "levels", "data": Array<LevelView> } | { "type": "chat", "data": Array<ChatLineView> } | { "type": "notice", "data": FailureView };
+export type ReactionKind = "thumbs_up" | "heart" | "clap" | "laugh" | "wow" | "party";
+
+export type ReactionView = { 
+/**
+ * A peer's id, or `own`.
+ */
+tile: string, 
+/**
+ * How.
+ */
+kind: ReactionKind, };
+
+export type UiEvent = { "type": "view", "data": AppView } | { "type": "levels", "data": Array<LevelView> } | { "type": "chat", "data": Array<ChatLineView> } | { "type": "reaction", "data": ReactionView } | { "type": "notice", "data": FailureView };
 
 export type Boot = { 
 /**

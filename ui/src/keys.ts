@@ -3,7 +3,17 @@
 import type { MessageKey } from './i18n/translate';
 
 export type Action =
-  'newCall' | 'mute' | 'camera' | 'chat' | 'copyLink' | 'room' | 'leave' | 'settings' | 'help';
+  | 'newCall'
+  | 'mute'
+  | 'camera'
+  | 'hand'
+  | 'react'
+  | 'chat'
+  | 'copyLink'
+  | 'room'
+  | 'leave'
+  | 'settings'
+  | 'help';
 export type Place = 'home' | 'green_room' | 'joining' | 'waiting' | 'in_call' | 'left';
 
 interface Binding {
@@ -22,6 +32,8 @@ export const bindings: Record<Action, Binding> = {
   newCall: { key: 'N', code: 'KeyN', places: ['home', 'left'], label: 'keys.newCall' },
   mute: { key: 'M', code: 'KeyM', places: withDevices, label: 'keys.mute' },
   camera: { key: 'V', code: 'KeyV', places: withDevices, label: 'keys.camera' },
+  hand: { key: 'H', code: 'KeyH', places: ['in_call'], label: 'keys.hand' },
+  react: { key: 'E', code: 'KeyE', places: ['in_call'], label: 'keys.react' },
   chat: { key: 'T', code: 'KeyT', places: ['in_call'], label: 'keys.chat' },
   copyLink: { key: 'C', code: 'KeyC', places: withDevices, label: 'keys.copyLink' },
   room: { key: 'P', code: 'KeyP', places: ['in_call'], label: 'keys.room' },

@@ -17,6 +17,7 @@ export const settings: Settings = {
   start_muted: false,
   start_camera_off: false,
   process_voice: true,
+  space: 'talk',
   server: '',
   ice_servers: [],
   relay_only: false,
@@ -53,7 +54,7 @@ export function view(part: Partial<AppView> = {}): AppView {
 export function peer(id: string, part: Partial<PeerView> = {}): PeerView {
   const trust = { code: null, mark: 'unconfirmed' as const };
   const media = { muted: false, camera_off: false };
-  return { id, name: id, ...media, connection: 'connected', trust, ...part };
+  return { id, name: id, ...media, connection: 'connected', trust, volume: 100, ...part };
 }
 
 export function inCall(peers: PeerView[], part: Partial<AppView> = {}): AppView {
@@ -66,6 +67,7 @@ export function inCall(peers: PeerView[], part: Partial<AppView> = {}): AppView 
       waiting: null,
       peers,
       door: { policy: 'open', by: null, knocking: [], removed: null },
+      hands: [],
     },
     ...part,
   });
@@ -97,6 +99,9 @@ export class FakeEngine implements CallEngine {
   readonly setPolicy = vi.fn(async (_policy: string) => {});
   readonly answerKnock = vi.fn(async (_peer: string, _admit: boolean) => {});
   readonly remove = vi.fn(async (_peer: string) => {});
+  readonly raiseHand = vi.fn(async (_up: boolean) => {});
+  readonly react = vi.fn(async (_kind: string) => {});
+  readonly setVolume = vi.fn(async (_peer: string, _volume: number) => {});
   readonly leave = vi.fn(async () => {});
   readonly goHome = vi.fn(async () => {});
   readonly setMuted = vi.fn(async (_muted: boolean) => {});

@@ -264,15 +264,6 @@ describe('the call', () => {
     expect(all('tile').map((tile) => tile.dataset['speaking'])).toEqual(['true', 'false']);
   });
 
-  it('tells somebody who speaks while muted', async () => {
-    const first = inCall([peer('a')]);
-    first.me = { ...first.me, muted: true };
-    const { engine } = await open(first);
-    engine.events({ type: 'levels', data: [{ tile: 'own', level: 0.5 }] });
-    flushSync();
-    expect(document.body.textContent).toContain('nobody hears you');
-  });
-
   it('alone, offers the link', async () => {
     const { engine } = await open(inCall([]));
     expect(text('alone')).toContain('Send this link');

@@ -292,6 +292,8 @@ impl Visit {
                 text: line.text,
                 passed_on_by: line.passed_on_by.map(|witness| witness.id),
             },
+            Event::Hands(peers) => Report::Hands { peers },
+            Event::Reaction(peer, kind) => Report::Reaction { peer, kind },
             Event::FirstAudio(peer) => Report::FirstAudio { peer },
             Event::MachineBusy(busy) => Report::Busy { busy },
             Event::SourceFailed(kind, error) => Report::Error {

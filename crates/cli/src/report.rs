@@ -8,7 +8,7 @@ use std::{
 };
 
 use quartet_engine::{Limit, PeerStats, Stats};
-use quartet_proto::{PeerId, RoomPolicy};
+use quartet_proto::{PeerId, Reaction, RoomPolicy};
 use serde::Serialize;
 
 use crate::usage::Usage;
@@ -61,6 +61,10 @@ pub(crate) enum Report {
         #[serde(skip_serializing_if = "Option::is_none")]
         passed_on_by: Option<PeerId>,
     },
+    /// Whose hands are up, in the order in which they were raised.
+    Hands { peers: Vec<PeerId> },
+    /// Somebody else reacts: `thumbs_up`, `heart`, `clap`, `laugh`, `wow` or `party`.
+    Reaction { peer: PeerId, kind: Reaction },
     /// connecting, connected, reconnecting, failed, untrusted.
     State { peer: PeerId, state: &'static str },
     /// The names of the four emoji that the other one has to see as well.

@@ -10,6 +10,7 @@ pub mod congestion;
 mod frame;
 mod frame_assembler;
 mod freeze_meter;
+pub mod gestures;
 pub mod layers;
 mod link;
 mod negotiator;

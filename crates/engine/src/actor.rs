@@ -7,6 +7,7 @@
 
 mod call;
 mod chat;
+mod gestures;
 mod links;
 mod planning;
 mod sources;
@@ -207,6 +208,9 @@ impl Actor {
             }
             Command::TapCapture(tap) => self.sources.tap_capture(tap),
             Command::Say(text) => self.say_in_chat(&text.0),
+            Command::RaiseHand(up) => self.raise_hand(up),
+            Command::React(reaction) => self.react(reaction),
+            Command::Volume(peer, gain) => self.set_volume(peer, gain),
             Command::ConfirmCode { peer, code, matches } => {
                 self.tell_session(SessionInput::ConfirmCode { peer, code, matches });
             }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use quartet_core::EncodedFrame;
 use quartet_media::{AudioInput, AudioOutput, I420Frame, PcmFrame, VideoInput};
-use quartet_proto::{Code, JoinLink, PeerId, RoomPolicy};
+use quartet_proto::{Code, JoinLink, PeerId, Reaction, RoomPolicy};
 use quartet_rtc::IceConfig;
 
 /// A picture on the screen.
@@ -125,6 +125,13 @@ pub enum Command {
     /// [`crate::Event::Chat`]. To be checked with [`quartet_proto::chat_text`] before: what cannot
     /// be said is dropped.
     Say(ChatText),
+    /// Raise the own hand, or lower it; [`crate::Event::Hands`] follows.
+    RaiseHand(bool),
+    /// React to what is said. [`crate::Event::Reaction`] follows, unless that was too often.
+    React(Reaction),
+    /// Play somebody so many times as loud as they come, between 0 and [`quartet_media::MAX_GAIN`];
+    /// it holds for the rest of the call, also when they have to come back.
+    Volume(PeerId, f32),
     /// The user has compared somebody's code with them ([`crate::Event::PeerTrust`]), or takes that
     /// back; nothing happens if it is no longer the present one.
     ConfirmCode {

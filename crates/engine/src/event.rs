@@ -8,7 +8,7 @@ pub use quartet_core::{
     session::{Connection, Mark, Trust},
 };
 use quartet_media::DeviceError;
-use quartet_proto::{ErrorCode, MediaState, PeerId, PeerInfo, RoomPolicy};
+use quartet_proto::{ErrorCode, MediaState, PeerId, PeerInfo, Reaction, RoomPolicy};
 
 /// A device or test source of the own side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -137,6 +137,10 @@ pub enum Event {
         /// In no order.
         peers: Vec<(PeerId, f32)>,
     },
+    /// Whose hands are up now, in the order in which they were raised; the own one is among them.
+    Hands(Vec<PeerId>),
+    /// Somebody reacts, or the own side does.
+    Reaction(PeerId, Reaction),
     /// Something was said in the chat, by the own side too; it takes the place of an earlier line of
     /// the same id.
     Chat(ChatLine),

@@ -33,6 +33,8 @@ struct State {
     link: Weak<Link>,
     voice: Option<VoiceReceiver>,
     tap: Option<Arc<dyn VoiceTap>>,
+    /// How loud it is to be heard, if not as it comes.
+    gain: Option<f32>,
     meter: FreezeMeter,
     width: u16,
     height: u16,
@@ -64,6 +66,7 @@ impl Intake {
         let mut state = self.state.lock();
         if let Some(voice) = &voice {
             voice.set_tap(state.tap.clone().map(boxed));
+            voice.set_gain(state.gain.unwrap_or(1.0));
         }
         state.epoch = Some(epoch);
         state.link = Weak::new();
@@ -107,6 +110,15 @@ impl Intake {
             voice.set_tap(Some(boxed(Arc::clone(&tap))));
         }
         state.tap = Some(tap);
+    }
+
+    /// From now on, over all links.
+    pub(crate) fn set_gain(&self, gain: f32) {
+        let mut state = self.state.lock();
+        if let Some(voice) = &state.voice {
+            voice.set_gain(gain);
+        }
+        state.gain = Some(gain);
     }
 
     pub(crate) fn request_key_frame(&self) {

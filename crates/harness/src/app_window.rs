@@ -121,6 +121,16 @@ impl AppWindow {
         Ok(())
     }
 
+    /// Presses a key and keeps it down, until [`Self::release`].
+    pub fn hold(&self, key: &str) -> anyhow::Result<()> {
+        self.key("keyDown", key)
+    }
+
+    /// Lets a key go.
+    pub fn release(&self, key: &str) -> anyhow::Result<()> {
+        self.key("keyUp", key)
+    }
+
     /// The `data-testid` of the element that has the keyboard's focus.
     pub fn focused(&self) -> anyhow::Result<Option<String>> {
         let id = self.eval("return document.activeElement?.dataset.testid ?? null;")?;
@@ -167,6 +177,12 @@ impl AppWindow {
     /// Closes the window, as a person would.
     pub fn close(self) -> anyhow::Result<()> {
         self.driver.end_session()
+    }
+
+    fn key(&self, what: &str, key: &str) -> anyhow::Result<()> {
+        let keys = json!([{ "type": what, "value": key }]);
+        let actions = json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": keys }] });
+        self.driver.command("actions", &actions).map(drop)
     }
 
     fn element(&self, test_id: &str) -> anyhow::Result<String> {

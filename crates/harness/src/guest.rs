@@ -161,6 +161,23 @@ impl Guest {
         Ok(())
     }
 
+    /// How loud the strongest frequency of this person is that is played, in dB.
+    pub fn loudness_of(&self, name: &str) -> anyhow::Result<f64> {
+        Ok(level(&self.listen(name)?))
+    }
+
+    /// Moves the slider of the first person's volume, in percent.
+    pub fn set_volume(&self, percent: &str) -> anyhow::Result<()> {
+        self.browser.click("room")?;
+        self.browser.wait_for("a slider", "document.querySelector('[data-testid=volume]')")?;
+        self.browser.eval(&format!(
+            "const slider = document.querySelector('[data-testid=volume]');
+            slider.value = {percent};
+            slider.dispatchEvent(new Event('input', {{ bubbles: true }}));",
+        ))?;
+        self.browser.click("close-dialog")
+    }
+
     /// Waits until this person's picture comes in so many lines.
     pub fn wait_lines(&self, name: &str, lines: u32) -> anyhow::Result<()> {
         let is = format!("{}.querySelector('video').videoHeight === {lines}", tile(name));

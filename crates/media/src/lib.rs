@@ -22,7 +22,7 @@ mod y4m;
 
 pub use frame::{I420Frame, PcmFrame};
 pub use input::{AudioInput, AudioOutput, DeviceError, FrameSlot, PcmSink, Stop, VideoInput};
-pub use mixer::{Mixer, VoiceReceiver, VoiceTap};
+pub use mixer::{MAX_GAIN, Mixer, VoiceReceiver, VoiceTap};
 pub use opus_voice::{OpusDecoder, OpusEncoder, OpusError};
 pub use pattern::TestPattern;
 pub use processing::{Processing, Reference};

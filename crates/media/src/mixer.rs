@@ -7,7 +7,10 @@
 use std::{
     collections::VecDeque,
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -19,6 +22,8 @@ use crate::{OpusDecoder, OpusError, PcmFrame, Reference, level::Level};
 
 /// Packets that wait for [`Mixer::fill`]; 5 s. When nobody plays, the oldest are dropped.
 const INBOX: usize = 250;
+/// Nobody is played more than twice as loud as they come, 6 dB: more would mostly be bent.
+pub const MAX_GAIN: f32 = 2.0;
 /// Up to here voices are summed as they are …
 const KNEE: f32 = 0.8;
 
@@ -44,6 +49,10 @@ struct Voice {
     told: Mutex<Told>,
     tap: Mutex<Option<VoiceTap>>,
     level: Level,
+    /// How loud it is to be heard: an `f32`, 1 as it comes.
+    gain: AtomicU32,
+    /// How loud it was heard last.
+    applied: AtomicU32,
 }
 
 /// What others may know of a voice while it is being played.
@@ -75,6 +84,8 @@ impl Mixer {
             told: Mutex::default(),
             tap: Mutex::default(),
             level: Level::default(),
+            gain: AtomicU32::new(1_f32.to_bits()),
+            applied: AtomicU32::new(1_f32.to_bits()),
         });
         self.0.voices.lock().push(voice.clone());
         Ok(VoiceReceiver { voice, mixer: self.0.clone() })
@@ -87,7 +98,8 @@ impl Mixer {
         mixing.clone_from(&self.0.voices.lock());
         out.fill(0.0);
         for voice in mixing.iter() {
-            let frame = voice.play(now);
+            let mut frame = voice.play(now);
+            voice.amplify(&mut frame);
             out.iter_mut().zip(frame).for_each(|(sum, sample)| *sum += sample);
         }
         mixing.clear();
@@ -114,6 +126,21 @@ impl Voice {
             tap(&frame);
         }
         frame
+    }
+}
+
+impl Voice {
+    /// Goes over to a new gain within the 10 ms, along a straight line: a step would click.
+    fn amplify(&self, frame: &mut PcmFrame) {
+        let gain = f32::from_bits(self.gain.load(Ordering::Relaxed));
+        let before = f32::from_bits(self.applied.swap(gain.to_bits(), Ordering::Relaxed));
+        if gain == 1.0 && before == 1.0 {
+            return;
+        }
+        let step = (gain - before) / frame.len() as f32;
+        for (index, sample) in frame.iter_mut().enumerate() {
+            *sample *= before + step * (index + 1) as f32;
+        }
     }
 }
 
@@ -161,6 +188,13 @@ impl VoiceReceiver {
         self.voice.buffer.lock().set_minimum_delay(delay);
     }
 
+    /// Plays it so many times as loud from now on, between 0 and [`MAX_GAIN`]; 1 as it comes. Level
+    /// and tap are from before that.
+    pub fn set_gain(&self, gain: f32) {
+        let gain = if gain.is_finite() { gain.clamp(0.0, MAX_GAIN) } else { 1.0 };
+        self.voice.gain.store(gain.to_bits(), Ordering::Relaxed);
+    }
+
     /// How loud it is just now: root mean square, 0..=1, rising at once and falling slowly.
     #[must_use]
     pub fn level(&self) -> f32 {
@@ -205,6 +239,24 @@ mod tests {
         let bent: Vec<f32> = (0..400).map(|i| limit(i as f32 / 100.0)).collect();
         assert!(bent.windows(2).all(|pair| pair[0] <= pair[1] && pair[1] - pair[0] < 0.011));
         assert!(bent.iter().all(|x| *x <= 1.0));
+    }
+
+    #[test]
+    fn a_voice_goes_over_to_another_gain_without_a_step() {
+        let mixer = Mixer::new();
+        let receiver = mixer.add(PeerId::from_u64(1)).unwrap();
+        let mut heard = Vec::new();
+        for (gain, end) in
+            [(1.0, 1.0), (0.0, 0.0), (0.0, 0.0), (7.0, MAX_GAIN), (f32::NAN, 1.0), (-1.0, 0.0)]
+        {
+            receiver.set_gain(gain);
+            let mut frame = [0.25; _];
+            receiver.voice.amplify(&mut frame);
+            assert!((frame[frame.len() - 1] - 0.25 * end).abs() < 1e-6, "{gain}");
+            heard.extend(frame);
+        }
+        let steps = heard.windows(2).map(|pair| (pair[1] - pair[0]).abs());
+        assert!(steps.fold(0.0, f32::max) < 0.002);
     }
 
     #[test]

@@ -71,3 +71,10 @@ pub const CHAT_MESSAGES_PER_SECOND: u32 = 20;
 /// Bytes of chat a second to one person: as much as two voices, so that a long history holds up
 /// none.
 pub const CHAT_BYTES_PER_SECOND: u32 = 8 * 1024;
+/// Reactions that somebody may send at once: a cheer.
+pub const REACTION_BURST: u32 = 4;
+/// Reactions a second after the burst: as fast as people can tell them apart.
+pub const REACTIONS_PER_SECOND: u32 = 2;
+/// Reactions of one person that are shown at once; twice as many as may be sent, for those that were
+/// held up on their way.
+pub const REACTION_BURST_HEARD: u32 = 2 * REACTION_BURST;

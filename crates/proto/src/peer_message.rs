@@ -25,4 +25,36 @@ pub enum PeerMessage {
         /// Whom the sender itself put out.
         removed: Vec<PeerId>,
     },
+    /// The sender's hand.
+    Hand {
+        /// One more than the highest that it saw in the call when it raised it, so that all see
+        /// the same order; 0 while it is down.
+        raised: u32,
+    },
+    /// The sender reacts to what it hears. An event among states: whoever has seen its `count` has
+    /// seen it.
+    Reaction {
+        /// How many it was in this visit, from 1.
+        count: u32,
+        /// How.
+        kind: Reaction,
+    },
+}
+
+/// How somebody reacts without a word. A closed list: no text of a stranger's is shown by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reaction {
+    /// 👍
+    ThumbsUp,
+    /// ❤️
+    Heart,
+    /// 👏
+    Clap,
+    /// 😂
+    Laugh,
+    /// 😮
+    Wow,
+    /// 🎉
+    Party,
 }

@@ -15,11 +15,13 @@ import type {
   PeerView,
   PhaseView,
   PolicyView,
+  ReactionKind,
   RoomView,
   Settings,
   UiEvent,
 } from '../bindings';
 import { DemoPainter } from './demo_pictures';
+import { REACTIONS } from './browser/core/peer_message';
 import type { Code } from './browser/core/trust';
 import type { CallEngine, DeviceKind, PictureListener, TileId } from './engine';
 
@@ -70,6 +72,7 @@ export class DemoEngine implements CallEngine {
         code: [17 + index, 54 - index, 9 + index, 41 + index],
         mark: index === 0 && query.has('confirmed') ? 'confirmed' : 'unconfirmed',
       },
+      volume: index === 1 && query.has('quiet') ? 0 : 100,
     }));
     const broken: DeviceState = { is: 'failed', code: 'busy', message: 'in use' };
     this.view = {
@@ -112,6 +115,7 @@ export class DemoEngine implements CallEngine {
       start_muted: false,
       start_camera_off: false,
       process_voice: true,
+      space: 'talk',
       server: '',
       ice_servers: [
         { url: 'stun:stun.example.org', username: '', credential: '' },
@@ -164,6 +168,7 @@ export class DemoEngine implements CallEngine {
         camera_off: true,
         connection: 'connected',
         trust: { code: null, mark: 'unconfirmed' },
+        volume: 100,
       };
       this.changeRoom({ peers: [...room.peers, { ...newcomer, ...known }] });
     }
@@ -173,6 +178,23 @@ export class DemoEngine implements CallEngine {
   remove(peer: string): Promise<void> {
     this.changeDoor({ policy: 'knock', by: 'own', removed: { id: peer, by: 'own' } });
     this.changeRoom({ peers: this.view.room?.peers.filter((it) => it.id !== peer) ?? [] });
+    return Promise.resolve();
+  }
+
+  raiseHand(up: boolean): Promise<void> {
+    const others = this.view.room?.hands.filter((it) => it !== 'own') ?? [];
+    this.changeRoom({ hands: up ? [...others, 'own'] : others });
+    return Promise.resolve();
+  }
+
+  react(kind: ReactionKind): Promise<void> {
+    this.events({ type: 'reaction', data: { tile: 'own', kind } });
+    return Promise.resolve();
+  }
+
+  setVolume(peer: string, volume: number): Promise<void> {
+    const change = (it: PeerView) => (it.id === peer ? { ...it, volume } : it);
+    this.changeRoom({ peers: this.view.room?.peers.map(change) ?? [] });
     return Promise.resolve();
   }
 
@@ -289,9 +311,22 @@ export class DemoEngine implements CallEngine {
           knocking: phase.at === 'in_call' ? this.knocking() : [],
           removed: null,
         },
+        hands: this.query.has('hands') ? [...peers.map(({ id }) => id).slice(0, 1), 'own'] : [],
       },
     });
     if (this.query.has('chat') && at === 'in_call') this.converse();
+    if (this.query.has('reactions') && at === 'in_call') this.cheer();
+  }
+
+  /** Again and again, as each is shown for a moment only. */
+  private cheer(): void {
+    const cheers = REACTIONS.flatMap((kind, index) => {
+      const tile = [...this.peers.map(({ id }) => id), 'own'][index % 4];
+      return tile === undefined ? [] : [{ tile, kind }];
+    });
+    setInterval(() => {
+      for (const data of cheers) this.events({ type: 'reaction', data });
+    }, 1_000);
   }
 
   private line(author: string, text: string, passedOnBy: string | null): void {

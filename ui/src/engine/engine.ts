@@ -1,7 +1,15 @@
 // What the page needs from whoever runs the call. The desktop shell is one such engine; the page
 // itself becomes another when a browser guest joins. Nothing outside this folder knows which.
 
-import type { AppView, Boot, FailureView, PolicyView, Settings, UiEvent } from '../bindings';
+import type {
+  AppView,
+  Boot,
+  FailureView,
+  PolicyView,
+  ReactionKind,
+  Settings,
+  UiEvent,
+} from '../bindings';
 import type { Entrance } from './browser/core/entrance';
 import type { Code } from './browser/core/trust';
 
@@ -50,6 +58,12 @@ export interface CallEngine {
   answerKnock(peer: string, admit: boolean): Promise<void>;
   /** Puts somebody out of the room. */
   remove(peer: string): Promise<void>;
+  /** The own hand; it shows in the view. */
+  raiseHand(up: boolean): Promise<void>;
+  /** Reacts without a word; it comes back as an event, unless it was too often. */
+  react(kind: ReactionKind): Promise<void>;
+  /** How loud somebody is to be heard for the rest of the call, in percent: 0 to 200. */
+  setVolume(peer: string, volume: number): Promise<void>;
   /** Ends the call; in front of a room, goes home. */
   leave(): Promise<void>;
   goHome(): Promise<void>;

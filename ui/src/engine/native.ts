@@ -2,7 +2,7 @@
 
 import { Channel, invoke } from '@tauri-apps/api/core';
 
-import type { Boot, PolicyView, Settings, UiEvent } from '../bindings';
+import type { Boot, PolicyView, ReactionKind, Settings, UiEvent } from '../bindings';
 import { TilePainter, type TileFeed } from '../video/painter';
 import type { Code } from './browser/core/trust';
 import type { CallEngine, DeviceKind, PictureListener, TileId } from './engine';
@@ -37,6 +37,18 @@ export class NativeEngine implements CallEngine {
 
   remove(peer: string): Promise<void> {
     return invoke('remove', { peer });
+  }
+
+  raiseHand(up: boolean): Promise<void> {
+    return invoke('raise_hand', { up });
+  }
+
+  react(kind: ReactionKind): Promise<void> {
+    return invoke('react', { kind });
+  }
+
+  setVolume(peer: string, volume: number): Promise<void> {
+    return invoke('set_volume', { peer, volume });
   }
 
   leave(): Promise<void> {

@@ -53,11 +53,32 @@ it('leads from the green room into the call, with those who are there', () => {
   model.apply({ type: 'peer_media', peer: bob.id, media: { muted: true, camera_off: true } });
   expect(model.view.phase).toEqual({ at: 'in_call', signalling_online: true });
   expect(model.view.room?.peers).toEqual([
-    { id: ann.id, name: 'Ann', ...media, connection: 'connected', trust },
-    { id: bob.id, name: 'Bob', muted: true, camera_off: true, connection: 'connecting', trust },
+    { id: ann.id, name: 'Ann', ...media, connection: 'connected', trust, volume: 100 },
+    {
+      id: bob.id,
+      name: 'Bob',
+      muted: true,
+      camera_off: true,
+      connection: 'connecting',
+      trust,
+      volume: 100,
+    },
   ]);
   model.apply({ type: 'peer_left', peer: ann });
   expect(model.view.room?.peers.map(({ name }) => name)).toEqual(['Bob']);
+});
+
+it('keeps what was said of hands and volumes, also of somebody who comes back', () => {
+  join();
+  model.apply({ type: 'peer_joined', peer: ann });
+  expect([model.setVolume(ann.id, 30), model.setVolume(bob.id, 30)]).toEqual([true, false]);
+  model.apply({ type: 'peer_left', peer: ann });
+  model.apply({ type: 'peer_joined', peer: ann });
+  expect(model.view.room?.peers[0]?.volume).toBe(30);
+  model.setHands([ann.id]);
+  expect(model.view.room?.hands).toEqual([ann.id]);
+  model.apply({ type: 'ended', end: { reason: 'left' } });
+  expect(model.view.room?.hands).toEqual([]);
 });
 
 it('knows of a connection more than a new list does', () => {

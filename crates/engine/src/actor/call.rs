@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use quartet_core::{
     chat::{Chat, Input as ChatInput},
+    gestures::Gestures,
     session::{
         Input as SessionInput, Output as SessionOutput, Session, SessionConfig, SessionEnd,
         SessionEvent,
@@ -41,6 +42,10 @@ pub(super) struct Call {
     pub(super) socket: Option<SocketHandle>,
     pub(super) peers: HashMap<PeerId, Peer>,
     pub(super) chat: Chat,
+    pub(super) own: PeerId,
+    pub(super) gestures: Gestures,
+    /// How loud people are to be heard, those included who may come back.
+    pub(super) gains: HashMap<PeerId, f32>,
     /// Why there was no connection to the server when it was last tried.
     trouble: Option<SocketError>,
     ended: Option<EndReason>,
@@ -101,7 +106,7 @@ impl Actor {
             media,
             policy: request.policy,
         };
-        let chat = Chat::new(config.key.peer_id());
+        let own = config.key.peer_id();
         self.call = Some(Call {
             session: Session::new(config, now),
             media,
@@ -110,7 +115,10 @@ impl Actor {
             certificate,
             socket: None,
             peers: HashMap::new(),
-            chat,
+            chat: Chat::new(own),
+            own,
+            gestures: Gestures::new(own),
+            gains: HashMap::new(),
             trouble: None,
             ended: None,
         });
@@ -265,6 +273,7 @@ impl Actor {
             SessionEvent::PeerLeft(info) => {
                 self.remove_peer(&info);
                 self.tell_chat(ChatInput::Left(info.id));
+                self.hand_gone(info.id);
                 self.events.send(Event::PeerLeft(info));
             }
             SessionEvent::PeerMedia(peer, media) => {
@@ -304,10 +313,13 @@ impl Actor {
             estimate: None,
             lossy_until: None,
         };
-        match &mut self.call {
-            Some(call) => Arc::clone(&call.peers.entry(peer).or_insert_with(new).intake),
-            None => new().intake,
+        let Some(call) = &mut self.call else { return new().intake };
+        call.gestures.joined(peer);
+        let intake = Arc::clone(&call.peers.entry(peer).or_insert_with(new).intake);
+        if let Some(gain) = call.gains.get(&peer) {
+            intake.set_gain(*gain);
         }
+        intake
     }
 
     fn tell_peer(&mut self, peer: PeerId, message: PeerMessage) {

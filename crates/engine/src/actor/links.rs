@@ -107,6 +107,9 @@ impl Actor {
                 // Each connection begins with a complete state.
                 known.say_view(largest);
                 known.say_word();
+                if let Some(call) = &self.call {
+                    call.greet(peer);
+                }
             }
             LinkNews::Event(LinkEvent::KeyFrameWanted) => {
                 self.fan_out.restart(peer, |rung| self.make_key_frame(rung));

@@ -100,6 +100,9 @@ impl Actor {
                 }
             }
             PeerMessage::Room { .. } => self.tell_session(SessionInput::Said { peer, message }),
+            PeerMessage::Hand { .. } | PeerMessage::Reaction { .. } => {
+                self.gesture_heard(peer, &message);
+            }
         }
     }
 

@@ -34,6 +34,8 @@ const REPEAT: Duration = Duration::from_secs(1);
 pub(super) struct Words {
     view: Option<PeerMessage>,
     room: Option<PeerMessage>,
+    hand: Option<PeerMessage>,
+    reaction: Option<PeerMessage>,
 }
 
 impl Words {
@@ -42,6 +44,8 @@ impl Words {
         let place = match message {
             PeerMessage::View { .. } => &mut self.view,
             PeerMessage::Room { .. } => &mut self.room,
+            PeerMessage::Hand { .. } => &mut self.hand,
+            PeerMessage::Reaction { .. } => &mut self.reaction,
         };
         let news = place.as_ref() != Some(&message);
         *place = Some(message);
@@ -53,7 +57,7 @@ impl Words {
     }
 
     fn into_messages(self) -> impl Iterator<Item = PeerMessage> {
-        self.room.into_iter().chain(self.view)
+        [self.room, self.view, self.hand, self.reaction].into_iter().flatten()
     }
 
     /// Those that `said` has not, or has otherwise.
@@ -61,6 +65,8 @@ impl Words {
         Self {
             view: self.view.filter(|word| said.view.as_ref() != Some(word)),
             room: self.room.filter(|word| said.room.as_ref() != Some(word)),
+            hand: self.hand.filter(|word| said.hand.as_ref() != Some(word)),
+            reaction: self.reaction.filter(|word| said.reaction.as_ref() != Some(word)),
         }
     }
 }

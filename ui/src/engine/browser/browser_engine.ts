@@ -7,6 +7,7 @@ import type {
   DeviceView,
   FailureView,
   PolicyView,
+  ReactionKind,
   Settings,
   UiEvent,
 } from '../../bindings';
@@ -130,6 +131,22 @@ export class BrowserEngine implements CallEngine, GuestPage {
     return Promise.resolve();
   }
 
+  raiseHand(up: boolean): Promise<void> {
+    this.call?.raiseHand(up);
+    return Promise.resolve();
+  }
+
+  react(kind: ReactionKind): Promise<void> {
+    this.call?.react(kind);
+    return Promise.resolve();
+  }
+
+  setVolume(peer: string, volume: number): Promise<void> {
+    if (this.model.setVolume(peer, volume)) this.voices.setGain(peer, volume / 100);
+    this.render();
+    return Promise.resolve();
+  }
+
   async join(name: string, askFirst: boolean): Promise<void> {
     const { link } = this;
     const displayable = displayableName(name);
@@ -162,6 +179,13 @@ export class BrowserEngine implements CallEngine, GuestPage {
     this.call = new Call(config, webSocketAddress(link.server), network, this.sent, {
       event: (event) => this.session(event),
       chat: (line) => this.line(own, line),
+      hands: (order) => {
+        this.model.setHands(order);
+        this.render();
+      },
+      reaction: (peer, kind) => {
+        this.events({ type: 'reaction', data: { tile: this.model.whom(peer), kind } });
+      },
       tracks: (peer, tracks) => this.heardAndSeen(peer, tracks),
     });
   }
@@ -317,6 +341,7 @@ export class BrowserEngine implements CallEngine, GuestPage {
     if (event.type === 'peer_left') this.heardAndSeen(event.peer.id, { audio: null, video: null });
     if (event.type === 'ended') {
       this.call = null;
+      this.voices.forgetGains();
       this.closeDevices();
     }
     this.render();

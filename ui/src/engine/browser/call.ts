@@ -3,12 +3,13 @@
 import type { Settings } from '../../bindings';
 import { Chatting } from './chatting';
 import type { ChatLine } from './core/chat';
+import { Gestures } from './core/gestures';
 import type { Unsayable } from './core/chat_message';
 import { Driver, type Other } from './driver';
 import { usableIceServers } from './core/ice';
 import type { Epoch, IceServer, MediaState, PeerId } from './core/messages';
 import type { LinkAction, SessionEvent } from './core/output';
-import type { RoomWord } from './core/peer_message';
+import type { PeerMessage, Reaction, RoomWord } from './core/peer_message';
 import { GROWTH, sending, sendingAtAge } from './core/sending';
 import { Session, type Input, type SessionConfig } from './core/session';
 import type { Code } from './core/trust';
@@ -18,6 +19,10 @@ export interface CallListener {
   event(event: SessionEvent): void;
   /** Something was said in the chat. */
   chat(line: ChatLine): void;
+  /** Whose hands are up, in the order of raising, the own one included. */
+  hands(order: PeerId[]): void;
+  /** Somebody reacts, or this side does. */
+  reaction(peer: PeerId, kind: Reaction): void;
   /** The voice and the picture of somebody, or none any more. */
   tracks(peer: PeerId, tracks: Tracks): void;
 }
@@ -48,6 +53,8 @@ export class Call {
   private readonly words = new Map<PeerId, RoomWord>();
   private readonly stream = new MediaStream();
   private readonly chatting: Chatting;
+  private readonly own: PeerId;
+  private readonly gestures: Gestures;
 
   constructor(
     config: SessionConfig,
@@ -56,6 +63,8 @@ export class Call {
     private tracks: Tracks,
     private readonly listener: CallListener,
   ) {
+    this.own = config.own;
+    this.gestures = new Gestures(config.own);
     this.chatting = new Chatting(config.own, {
       send: (to, message) => this.links.get(to)?.link.sayInChat(message),
       show: (line) => this.listener.chat(line),
@@ -100,6 +109,21 @@ export class Call {
     return this.chatting.say(text);
   }
 
+  raiseHand(up: boolean): void {
+    const word = this.gestures.raise(up);
+    if (!word) return;
+    this.tellAll(word);
+    this.listener.hands(this.gestures.hands());
+  }
+
+  /** Shown here, too, unless it was too often. */
+  react(kind: Reaction): void {
+    const word = this.gestures.react(performance.now(), kind);
+    if (!word) return;
+    this.tellAll(word);
+    this.listener.reaction(this.own, kind);
+  }
+
   /** Somebody's picture is shown so high, pixels. */
   view(peer: PeerId, height: number): void {
     this.views.set(peer, height);
@@ -131,11 +155,13 @@ export class Call {
     if (event.type === 'peer_joined') {
       this.present.add(event.peer.id);
       this.chatting.tell({ type: 'joined', peer: event.peer.id, name: event.peer.name });
+      this.gestures.joined(event.peer.id);
       this.adapt();
     } else if (event.type === 'peer_left') {
       const { id } = event.peer;
       this.present.delete(id);
       this.chatting.tell({ type: 'left', peer: id });
+      if (this.gestures.left(id)) this.listener.hands(this.gestures.hands());
       this.shows.delete(id);
       this.views.delete(id);
       this.words.delete(id);
@@ -169,13 +195,7 @@ export class Call {
           this.driver.tell({ type: 'link', peer, epoch, event });
         },
         said: (message) => {
-          if (!isOpen()) return;
-          if (message.type === 'room') {
-            this.driver.tell({ type: 'said', peer, message });
-          } else {
-            this.shows.set(peer, message.height);
-            this.adapt();
-          }
+          if (isOpen()) this.heard(peer, message);
         },
         open: () => {
           if (!isOpen()) return;
@@ -183,6 +203,8 @@ export class Call {
           if (word) link.say(word);
           const height = this.views.get(peer);
           if (isOpen() && height !== undefined) link.say({ type: 'view', height });
+          const hand = this.gestures.greeting();
+          if (isOpen() && hand) link.say(hand);
         },
         chat: {
           opened: () => isOpen() && this.chatting.tell({ type: 'opened', peer }),
@@ -196,6 +218,27 @@ export class Call {
     } catch {
       this.driver.tell({ type: 'link', peer, epoch, event: { type: 'broken' } });
     }
+  }
+
+  /** What somebody says past the server. */
+  private heard(peer: PeerId, message: PeerMessage): void {
+    switch (message.type) {
+      case 'room':
+        return this.driver.tell({ type: 'said', peer, message });
+      case 'view':
+        this.shows.set(peer, message.height);
+        return this.adapt();
+      case 'hand':
+        if (this.gestures.heardHand(peer, message)) this.listener.hands(this.gestures.hands());
+        return;
+      case 'reaction':
+        if (!this.gestures.heardReaction(performance.now(), peer, message)) return;
+        return this.listener.reaction(peer, message.kind);
+    }
+  }
+
+  private tellAll(message: PeerMessage): void {
+    for (const { link } of this.links.values()) link.say(message);
   }
 
   private close(peer: PeerId, epoch: Epoch): void {

@@ -52,3 +52,9 @@ export const CHAT_BURST = 300;
 export const CHAT_MESSAGES_PER_SECOND = 20;
 /** Bytes of chat a second to one person. */
 export const CHAT_BYTES_PER_SECOND = 8_192;
+/** Reactions that somebody may send at once… */
+export const REACTION_BURST = 4;
+/** …and a second after that. */
+export const REACTIONS_PER_SECOND = 2;
+/** Reactions of one person that are shown at once: those included that were held up. */
+export const REACTION_BURST_HEARD = 8;

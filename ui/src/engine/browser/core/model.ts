@@ -17,10 +17,15 @@ import type { Roster } from './watch';
 
 const CLOSED_TO_NOBODY: DoorView = { policy: 'open', by: null, knocking: [], removed: null };
 
+/** Percent: as somebody comes. */
+const USUAL_VOLUME = 100;
+
 export class Model {
   /** The own id in the call. */
   private you: PeerId = '';
   view: AppView = NOWHERE;
+  /** Of people in the present call, those included who may come back; percent. */
+  private readonly volumes = new Map<PeerId, number>();
 
   get isInCall(): boolean {
     return ['joining', 'waiting', 'in_call'].includes(this.view.phase.at);
@@ -35,6 +40,7 @@ export class Model {
       waiting: null,
       peers: [],
       door: CLOSED_TO_NOBODY,
+      hands: [],
     };
     this.view = { ...this.view, phase: { at: 'green_room' }, room };
   }
@@ -62,6 +68,24 @@ export class Model {
     this.view = { ...this.view, devices };
   }
 
+  /** How loud somebody is to be heard, in percent; false where they are not in the call. */
+  setVolume(peer: PeerId, volume: number): boolean {
+    if (!this.peers.some(({ id }) => id === peer)) return false;
+    this.volumes.set(peer, volume);
+    this.changePeer(peer, { volume });
+    return true;
+  }
+
+  /** In the order in which they were raised. */
+  setHands(order: PeerId[]): void {
+    this.changeRoom({ hands: order.map((peer) => this.whom(peer)) });
+  }
+
+  /** In the page's words. */
+  whom(peer: PeerId): string {
+    return peer === this.you ? 'own' : peer;
+  }
+
   setWaiting(waiting: Roster, policy: RoomPolicy): void {
     this.changeRoom({ waiting });
     this.changeDoor({ policy });
@@ -82,8 +106,9 @@ export class Model {
       case 'joined':
         if (this.view.phase.at !== 'joining' && this.view.phase.at !== 'waiting') break;
         this.you = event.you;
+        this.volumes.clear();
         this.view = { ...this.view, phase: { at: 'in_call', signalling_online: true } };
-        this.changeRoom({ peers: event.present.map(newPeer), door: CLOSED_TO_NOBODY });
+        this.changeRoom({ peers: event.present.map(newPeer), door: CLOSED_TO_NOBODY, hands: [] });
         break;
       case 'waiting':
         if (this.view.phase.at === 'joining')
@@ -98,10 +123,10 @@ export class Model {
         this.changeDoor({ knocking: this.door.knocking.filter(({ id }) => id !== event.peer) });
         break;
       case 'policy':
-        this.changeDoor({ policy: event.policy, by: this.whom(event.by) });
+        this.changeDoor({ policy: event.policy, by: event.by && this.whom(event.by) });
         break;
       case 'peer_removed':
-        this.changeDoor({ removed: { id: event.peer, by: this.whom(event.by) } });
+        this.changeDoor({ removed: { id: event.peer, by: event.by && this.whom(event.by) } });
         break;
       case 'signalling':
         if (this.view.phase.at !== 'in_call') break;
@@ -134,7 +159,7 @@ export class Model {
     // A person who went home before the end is at home.
     if (!this.isInCall) return;
     this.view = { ...this.view, phase: { at: 'left', failure: failureOfEnd(end) } };
-    this.changeRoom({ peers: [], waiting: null, door: CLOSED_TO_NOBODY });
+    this.changeRoom({ peers: [], waiting: null, door: CLOSED_TO_NOBODY, hands: [] });
   }
 
   private get door(): DoorView {
@@ -145,22 +170,18 @@ export class Model {
     this.changeRoom({ door: { ...this.door, ...part } });
   }
 
-  /** In the page's words. */
-  private whom(peer: PeerId | null): string | null {
-    return peer === this.you ? 'own' : peer;
-  }
-
   private get peers(): PeerView[] {
     return this.view.room?.peers ?? [];
   }
 
   private addPeer(info: PeerInfo): void {
     const known = this.peers.find((peer) => peer.id === info.id);
-    if (!known) this.changeRoom({ peers: [...this.peers, newPeer(info)] });
+    const volume = this.volumes.get(info.id) ?? USUAL_VOLUME;
+    if (!known) this.changeRoom({ peers: [...this.peers, { ...newPeer(info), volume }] });
     // What is known of the connection stays true.
     else {
       const { connection, trust } = known;
-      this.changePeer(info.id, { ...newPeer(info), connection, trust });
+      this.changePeer(info.id, { ...newPeer(info), connection, trust, volume });
     }
   }
 
@@ -179,7 +200,8 @@ export class Model {
 function newPeer({ id, name, media }: PeerInfo): PeerView {
   const { muted, camera_off } = media;
   const trust = { code: null, mark: 'unconfirmed' as const };
-  return { id, name, muted, camera_off, connection: 'connecting', trust };
+  const volume = USUAL_VOLUME;
+  return { id, name, muted, camera_off, connection: 'connecting', trust, volume };
 }
 
 function failureOfEnd(end: SessionEnd): FailureView | null {

@@ -20,7 +20,25 @@ export interface RoomWord {
   removed: PeerId[];
 }
 
-export type PeerMessage = ViewWord | RoomWord;
+/** The sender's hand: its place in the order of raising, 0 while it is down. */
+export interface HandWord {
+  type: 'hand';
+  raised: number;
+}
+
+export const REACTIONS = ['thumbs_up', 'heart', 'clap', 'laugh', 'wow', 'party'] as const;
+
+/** How somebody reacts without a word. */
+export type Reaction = (typeof REACTIONS)[number];
+
+/** The sender reacts, for the `count`-th time in its visit. */
+export interface ReactionWord {
+  type: 'reaction';
+  count: number;
+  kind: Reaction;
+}
+
+export type PeerMessage = ViewWord | RoomWord | HandWord | ReactionWord;
 
 /** The label and the id that both ends give the channel. */
 export const CHANNEL = { label: 'quartet', id: 0 } as const;
@@ -36,8 +54,27 @@ export function readPeerMessage(data: unknown): PeerMessage | null {
   }
   if (typeof read !== 'object' || read === null || Array.isArray(read)) return null;
   const it = read as Record<string, unknown>;
-  if (it['type'] === 'view') return view(it);
-  return it['type'] === 'room' ? room(it) : null;
+  switch (it['type']) {
+    case 'view':
+      return view(it);
+    case 'room':
+      return room(it);
+    case 'hand':
+      return hand(it);
+    case 'reaction':
+      return reaction(it);
+    default:
+      return null;
+  }
+}
+
+function hand({ raised }: Record<string, unknown>): HandWord | null {
+  return isCount(raised, MAX_U32) ? { type: 'hand', raised } : null;
+}
+
+function reaction({ count, kind }: Record<string, unknown>): ReactionWord | null {
+  const known = REACTIONS.find((it) => it === kind);
+  return isCount(count, MAX_U32) && known ? { type: 'reaction', count, kind: known } : null;
 }
 
 function view({ height }: Record<string, unknown>): ViewWord | null {

@@ -12,6 +12,7 @@ export const DEFAULTS: Settings = {
   start_muted: false,
   start_camera_off: false,
   process_voice: true,
+  space: 'talk',
   // A guest's server is the page's own.
   server: '',
   ice_servers: [],
@@ -33,6 +34,7 @@ export function readSettings(kept: string | null): Settings {
     return typeof value === 'boolean' ? value : usual;
   };
   const language = (['system', 'en', 'th'] as const).find((known) => known === it['language']);
+  const space = (['talk', 'mute', 'nothing'] as const).find((known) => known === it['space']);
   const servers = Array.isArray(it['ice_servers']) ? it['ice_servers'] : [];
   return {
     name: text('name', 2 * MAX_NAME_CHARS),
@@ -43,6 +45,7 @@ export function readSettings(kept: string | null): Settings {
     start_muted: flag('start_muted', DEFAULTS.start_muted),
     start_camera_off: flag('start_camera_off', DEFAULTS.start_camera_off),
     process_voice: flag('process_voice', DEFAULTS.process_voice),
+    space: space ?? DEFAULTS.space,
     server: '',
     ice_servers: servers.filter(isIceServer).slice(0, MAX_ICE_SERVERS).map(onlyIceServer),
     relay_only: flag('relay_only', DEFAULTS.relay_only),
