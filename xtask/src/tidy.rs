@@ -30,7 +30,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("quartet-devices", &["nokhwa", "cpal"]),
     ("quartet-media", &["env-libvpx-sys", "opus", "sonora"]),
     ("quartet", &["tauri"]),
-    ("quartet-server", &["axum"]),
+    ("quartet-server", &["axum", "turn-types"]),
 ];
 /// Pure crates and what they may not name.
 const PURE: &[&str] =

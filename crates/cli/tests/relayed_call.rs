@@ -9,7 +9,7 @@ mod room;
 use std::time::Duration;
 
 use quartet_harness::{Participant, ParticipantOptions};
-use quartet_server::TurnCredentials;
+use quartet_server::{RelayOptions, TurnCredentials};
 use quartet_testkit::turn::{CREDENTIAL, TurnServer, USER};
 use room::Room;
 
@@ -22,27 +22,45 @@ fn relayed(name: &str, hz: u32, seconds: u32, turn: &TurnServer, word: &str) -> 
     options
 }
 
+/// Both ends of the path are relayed, and what comes by it is a picture and a voice.
+fn sees_and_hears_through_a_relay(person: &mut Participant) {
+    let paths = person.wait_for("connected", 1, Duration::from_secs(10)).unwrap();
+    assert_eq!((&paths[0]["local"], &paths[0]["remote"]), (&"relay".into(), &"relay".into()));
+    person.wait_for("first_audio", 1, Duration::from_secs(10)).unwrap();
+    person.wait_for("first_video", 1, Duration::from_secs(10)).unwrap();
+    assert_eq!(person.wait(Duration::from_secs(15)).unwrap().code(), Some(0));
+    let figures = person.events_named("stats");
+    let most = |kind: &str, what: &str| {
+        let peers = figures.iter().filter_map(|stats| stats["peers"].get(0));
+        peers.filter_map(|peer| peer[kind][what].as_u64()).max()
+    };
+    assert!(most("video_in", "frames") > Some(60), "{figures:?}");
+    assert!(most("audio_in", "packets") > Some(40), "{figures:?}");
+}
+
 #[test]
 fn two_people_see_and_hear_each_other_through_a_relay() {
     let turn = TurnServer::start();
     let room = Room::open();
     let mut people = [("Ann", 500, 5), ("Bo", 900, 5)]
         .map(|(name, hz, seconds)| room.join(&relayed(name, hz, seconds, &turn, CREDENTIAL)));
-    for person in &people {
-        let paths = person.wait_for("connected", 1, Duration::from_secs(10)).unwrap();
-        assert_eq!((&paths[0]["local"], &paths[0]["remote"]), (&"relay".into(), &"relay".into()));
-        person.wait_for("first_audio", 1, Duration::from_secs(10)).unwrap();
-        person.wait_for("first_video", 1, Duration::from_secs(10)).unwrap();
-    }
     for person in &mut people {
-        assert_eq!(person.wait(Duration::from_secs(15)).unwrap().code(), Some(0));
-        let figures = person.events_named("stats");
-        let most = |kind: &str, what: &str| {
-            let peers = figures.iter().filter_map(|stats| stats["peers"].get(0));
-            peers.filter_map(|peer| peer[kind][what].as_u64()).max()
-        };
-        assert!(most("video_in", "frames") > Some(60), "{figures:?}");
-        assert!(most("audio_in", "packets") > Some(40), "{figures:?}");
+        sees_and_hears_through_a_relay(person);
+    }
+}
+
+#[test]
+fn the_servers_own_relay_carries_a_call_with_what_it_hands_out() {
+    let room = Room::open_with(|config| {
+        config.relay = Some(RelayOptions::at("127.0.0.1:0".parse().unwrap()));
+    });
+    let mut people = [("Ann", 500), ("Bo", 900)].map(|(name, hz)| {
+        let mut options = ParticipantOptions::with_tone(name, hz, 5);
+        options.extra.extend(["--ice-policy", "relay"].map(str::to_owned));
+        room.join(&options)
+    });
+    for person in &mut people {
+        sees_and_hears_through_a_relay(person);
     }
 }
 

@@ -1,5 +1,7 @@
 //! `quartet-server`: the signalling server on its own.
 
+mod relay_args;
+
 use std::{
     io::{self, IsTerminal as _, Write as _},
     net::{IpAddr, SocketAddr},
@@ -38,6 +40,9 @@ struct Args {
 
     #[command(flatten)]
     turn: TurnArgs,
+
+    #[command(flatten)]
+    relay: relay_args::RelayArgs,
 
     /// The certificate in PEM, with those up to its authority; read again when it changes, and at
     /// SIGHUP.
@@ -121,8 +126,8 @@ const OTHER_FILES: u64 = 128;
 
 impl LimitArgs {
     /// As many connections as asked for, or as there may be open files.
-    fn limits(&self) -> Limits {
-        let wanted = (self.max_connections + HTTP_CONNECTIONS) as u64 + OTHER_FILES;
+    fn limits(&self, more_files: u64) -> Limits {
+        let wanted = (self.max_connections + HTTP_CONNECTIONS) as u64 + OTHER_FILES + more_files;
         let files = allow_files(wanted);
         let mut limits = Limits {
             connections: self.max_connections,
@@ -133,7 +138,8 @@ impl LimitArgs {
             ..Limits::default()
         };
         if files < wanted {
-            let rest = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+            let rest = usize::try_from(files.saturating_sub(OTHER_FILES + more_files))
+                .unwrap_or(usize::MAX);
             // One in eight for HTTP, as in the usual limits.
             limits.http_connections = (rest / 8).clamp(1, HTTP_CONNECTIONS);
             limits.connections = rest.saturating_sub(limits.http_connections);
@@ -237,6 +243,8 @@ impl FromStr for TurnUrl {
 enum Failure {
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error("{0}")]
+    Relay(&'static str),
     #[error("cannot read the TURN secret in {path}: {source}")]
     TurnSecret { path: PathBuf, source: io::Error },
     #[cfg(feature = "redis")]
@@ -249,7 +257,7 @@ enum Failure {
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("warn,quartet_server=info"));
+        .unwrap_or_else(|_| EnvFilter::new("warn,quartet_server=info,stun_types=off"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
@@ -267,12 +275,16 @@ async fn main() -> ExitCode {
 async fn run(args: Args) -> Result<(), Failure> {
     // Before the first word: whoever reads it may send a signal at once.
     let mut signals = EndSignals::new()?;
+    let ttl = Duration::from_secs(args.turn.turn_ttl);
+    let relay_files = args.relay.files();
+    let relay = args.relay.read(ttl).map_err(Failure::Relay)?;
     let server = Server::start(ServerConfig {
         ice_servers: args.ice_servers,
         turn: args.turn.read()?,
         #[cfg(feature = "redis")]
         cluster: args.cluster.read()?,
-        limits: args.limits.limits(),
+        limits: args.limits.limits(relay_files),
+        relay,
         trusted_proxies: args.trusted_proxies,
         tls: args
             .tls_cert

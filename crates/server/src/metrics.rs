@@ -8,9 +8,10 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
+use parking_lot::Mutex;
 use quartet_proto::{ErrorCode, ServerMessage};
 
-use crate::hub::Census;
+use crate::{hub::Census, relay::RelayFigures};
 
 /// What has happened since the start.
 #[derive(Debug, Default)]
@@ -33,6 +34,8 @@ pub(crate) struct Metrics {
     pub(crate) welcomes: AtomicU64,
     /// Microseconds that the hub's task worked.
     pub(crate) busy_micros: AtomicU64,
+    /// Of the relay, if there is one.
+    pub(crate) relay: Mutex<Option<RelayFigures>>,
     refusals: [AtomicU64; CODES.len()],
 }
 
@@ -127,6 +130,9 @@ impl Metrics {
             "hub_busy_seconds_total",
             format_args!("{}.{:06}", micros / 1_000_000, micros % 1_000_000),
         );
+        if let Some(relay) = *self.relay.lock() {
+            page.relay(&relay);
+        }
         page.0
     }
 }
@@ -142,6 +148,16 @@ impl Page {
 
     fn line(&mut self, name: &str, value: impl std::fmt::Display) {
         let _ = writeln!(self.0, "quartet_{name} {value}");
+    }
+
+    fn relay(&mut self, relay: &RelayFigures) {
+        self.one("relay_allocations", "gauge", "Relayed ends.", relay.allocations);
+        self.one("relay_allocations_total", "counter", "Relayed ends made.", relay.allocated);
+        let text = "Requests that the relay answered with an error.";
+        self.one("relay_refusals_total", "counter", text, relay.refused);
+        self.one("relay_bytes_total", "counter", "Bytes relayed, both ways.", relay.bytes);
+        let text = "Datagrams not relayed: over a limit, or without permission.";
+        self.one("relay_dropped_total", "counter", text, relay.dropped);
     }
 
     fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
@@ -174,6 +190,8 @@ mod tests {
         let census = Census { connections: 7, watchers: 1, participants: 4, away: 1, rooms: 2 };
         let metrics = Metrics::default();
         metrics.busy_micros.store(1_000_500, Relaxed);
+        assert!(!metrics.page(None).contains("relay"), "there is none");
+        *metrics.relay.lock() = Some(RelayFigures { bytes: 9, ..RelayFigures::default() });
         let page = metrics.page(Some(&census));
         let mut typed = std::collections::BTreeSet::new();
         for line in page.lines() {
@@ -186,6 +204,7 @@ mod tests {
             }
         }
         assert!(page.contains("\nquartet_connections 7\n"));
-        assert!(page.ends_with("\nquartet_hub_busy_seconds_total 1.000500\n"));
+        assert!(page.contains("\nquartet_hub_busy_seconds_total 1.000500\n"));
+        assert!(page.contains("\nquartet_relay_bytes_total 9\n"));
     }
 }

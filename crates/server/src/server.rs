@@ -37,6 +37,7 @@ use crate::{
     metrics::Metrics,
     outbox::{Outbox, Overflow},
     places::Places,
+    relay::sockets::{RelayOptions, RelaySockets},
     source_limiter::{Source, SourceLimiter},
     tls::Tls,
 };
@@ -78,6 +79,8 @@ pub struct ServerConfig {
     pub ice_servers: Vec<IceServer>,
     /// A TURN server of one's own, with credentials that end.
     pub turn: Option<TurnCredentials>,
+    /// A STUN and TURN server that this one runs itself, instead of that one.
+    pub relay: Option<RelayOptions>,
     /// How much it takes.
     pub limits: Limits,
     /// Proxies whose `X-Forwarded-For` says where a client is.
@@ -99,6 +102,7 @@ impl ServerConfig {
             listen,
             ice_servers: Vec::new(),
             turn: None,
+            relay: None,
             limits: Limits::default(),
             trusted_proxies: Vec::new(),
             tls: None,
@@ -130,6 +134,7 @@ pub enum StartError {
 pub struct Server {
     local_addr: SocketAddr,
     metrics_addr: Option<SocketAddr>,
+    relay_addr: Option<SocketAddr>,
     tls: Option<Arc<Tls>>,
     tasks: TaskTracker,
     draining: CancellationToken,
@@ -144,9 +149,13 @@ impl Server {
     /// Outside a tokio runtime.
     pub fn start(config: ServerConfig) -> Result<Self, StartError> {
         let limits = config.limits;
+        let relay = config.relay.map(open_relay).transpose()?;
+        let relay_addr = relay.as_ref().map(RelaySockets::local_addr);
+        let mut ice_servers = config.ice_servers;
+        ice_servers.extend(relay.as_ref().map(RelaySockets::stun));
         let hub = HubConfig {
-            ice_servers: config.ice_servers,
-            turn: config.turn,
+            ice_servers,
+            turn: relay.as_ref().map(|it| it.credentials().clone()).or(config.turn),
             max_connections: limits.connections,
             max_rooms: limits.rooms,
         };
@@ -170,6 +179,7 @@ impl Server {
         let server = Self {
             local_addr,
             metrics_addr,
+            relay_addr,
             tls: tls.clone(),
             tasks,
             draining: door.draining.clone(),
@@ -192,6 +202,13 @@ impl Server {
         };
         #[cfg(not(feature = "redis"))]
         let node = Node::Alone(Box::new(Hub::new(hub)));
+        if let Some(relay) = relay {
+            // It goes on while calls do, also when nobody new is taken.
+            let (leaving, metrics) = (leaving.clone(), Arc::clone(&metrics));
+            server.spawn(async move {
+                leaving.run_until_cancelled(relay.run(metrics)).await;
+            });
+        }
         let voices = Voices { commands, metrics };
         server.spawn(run_node(node, inbox, voices, draining, leaving.clone()));
         if let Some((listener, _)) = for_metrics {
@@ -233,6 +250,12 @@ impl Server {
     #[must_use]
     pub fn metrics_addr(&self) -> Option<SocketAddr> {
         self.metrics_addr
+    }
+
+    /// Where its relay listens, with the port that it got.
+    #[must_use]
+    pub fn relay_addr(&self) -> Option<SocketAddr> {
+        self.relay_addr
     }
 
     /// Where it listens, with the port that it got.
@@ -305,6 +328,11 @@ impl Door {
     pub(crate) fn next_conn(&self) -> ConnId {
         ConnId(self.next_conn.fetch_add(1, Ordering::Relaxed))
     }
+}
+
+fn open_relay(options: RelayOptions) -> Result<RelaySockets, StartError> {
+    let address = options.listen;
+    RelaySockets::open(options).map_err(|source| StartError::Listen { address, source })
 }
 
 fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -41,15 +41,27 @@ impl TurnCredentials {
     pub fn issue(&self, date: SystemTime, peer: PeerId) -> IceServer {
         let end = date.duration_since(UNIX_EPOCH).unwrap_or_default() + self.ttl;
         let username = format!("{}:{peer}", end.as_secs());
-        let mut mac =
-            Hmac::<Sha1>::new_from_slice(&self.secret).expect("HMAC takes keys of any length");
-        mac.update(username.as_bytes());
-        let credential = STANDARD.encode(mac.finalize().into_bytes());
+        let credential = self.credential(&username);
         IceServer {
             urls: self.urls.clone(),
             username: Some(username),
             credential: Some(credential),
         }
+    }
+
+    /// The password for a name that was issued and has not ended, if it is one: whoever does not
+    /// know the secret cannot show it.
+    pub(crate) fn password(&self, date: SystemTime, username: &str) -> Option<String> {
+        let (end, _) = username.split_once(':')?;
+        let end = UNIX_EPOCH.checked_add(Duration::from_secs(end.parse().ok()?))?;
+        (date < end).then(|| self.credential(username))
+    }
+
+    fn credential(&self, username: &str) -> String {
+        let mut mac =
+            Hmac::<Sha1>::new_from_slice(&self.secret).expect("HMAC takes keys of any length");
+        mac.update(username.as_bytes());
+        STANDARD.encode(mac.finalize().into_bytes())
     }
 
     /// Their age when they are replaced: half of their life is left for a server that is away.
