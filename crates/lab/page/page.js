@@ -3,8 +3,8 @@
 // relay. The call itself is in another script, which defines `begin()` and `heard(message)`.
 //
 // The address ends in `#` and these options as JSON: `relay` (ws://…), `name`, `width`, `height`,
-// `fps`, `maxBitrate` (bit/s a stream, 0 for none), `iceServers`, `show` (whether the pictures are
-// on the page, as in any call; without it they are decoded only).
+// `fps`, `maxBitrate` (bit/s a stream, 0 for none), `iceServers`, `relayOnly`, `show` (whether the
+// pictures are on the page, as in any call; without it they are decoded only).
 
 /** How often figures are told, in ms. */
 const TELL_EVERY = 1000;
@@ -49,7 +49,10 @@ relay.onmessage = ({ data }) => heard(JSON.parse(data));
 
 /** A connection to a peer; `candidate` is called with each of the own candidates. */
 function connect(id, candidate) {
-  const pc = new RTCPeerConnection({ iceServers: options.iceServers });
+  const pc = new RTCPeerConnection({
+    iceServers: options.iceServers,
+    iceTransportPolicy: options.relayOnly ? 'relay' : 'all',
+  });
   peers.set(id, pc);
   for (const track of media.getTracks()) {
     const sender = pc.addTrack(track, media);

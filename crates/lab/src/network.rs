@@ -1,6 +1,6 @@
 //! A scenario's network: a namespace for everybody and for the servers, and the router between.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, path::PathBuf};
 
 use anyhow::Context as _;
 use quartet_testkit::network::{AddressKind, Direction, PathConfig, Scenario, Servers, Step};
@@ -28,6 +28,8 @@ pub struct Network {
     people: Vec<Person>,
     server: Host,
     ice_servers: Vec<IceServer>,
+    /// The relay is more than one who tells addresses.
+    relays: bool,
     _servers: Vec<Namespace>,
 }
 
@@ -91,6 +93,7 @@ impl Network {
             people,
             server,
             ice_servers: ice_servers.unwrap_or_default(),
+            relays: scenario.servers == Servers::Turn,
             _servers: servers,
         })
     }
@@ -110,6 +113,14 @@ impl Network {
     #[must_use]
     pub fn ice_servers(&self) -> &[IceServer] {
         &self.ice_servers
+    }
+
+    /// The addresses of the relay, and the file with the secret that it shares with the signalling
+    /// server, when there is one.
+    #[must_use]
+    pub fn turn(&self) -> Option<(&[String], PathBuf)> {
+        let relay = self.relay.as_ref().filter(|_| self.relays)?;
+        Some((relay.urls(), relay.secret_file()))
     }
 
     /// Does what a step says to the participant of this number.

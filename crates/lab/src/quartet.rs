@@ -66,8 +66,14 @@ impl QuartetCall {
         let mut command = host.command(programs.path("quartet-server")?);
         command.args(["--listen", &format!("{}:{PORT}", host.address)]);
         command.env("RUST_LOG", "warn");
-        for server in network.ice_servers() {
-            command.args(["--ice-server", &server.argument()]);
+        for server in network.ice_servers().iter().filter(|server| server.login.is_none()) {
+            command.args(["--ice-server", &server.url]);
+        }
+        if let Some((urls, secret)) = network.turn() {
+            command.arg("--turn-secret-file").arg(secret);
+            for url in urls {
+                command.args(["--turn-url", url]);
+            }
         }
         let server = SignallingServer::from_command(&mut command)?;
         let link = server.new_link(programs)?;
@@ -118,6 +124,9 @@ fn join(
 ) -> anyhow::Result<std::process::Command> {
     let mut command = host.command(programs.path("quartet-cli")?);
     command.args(["join", link, "--name", &host.name, "--stats-every", "1"]);
+    if scenario.relay_only {
+        command.args(["--ice-policy", "relay"]);
+    }
     if let Some(most) = scenario.max_kbit_s {
         command.args(["--max-kbps", &most.to_string()]);
     }

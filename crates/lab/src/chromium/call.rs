@@ -92,6 +92,7 @@ impl ChromiumCall {
                 fps: picture.fps,
                 max_bitrate: scenario.max_kbit_s.unwrap_or_default() * 1000,
                 ice_servers: ice_servers.clone(),
+                relay_only: scenario.relay_only,
                 show: tiles == Tiles::Shown,
                 quartet: None,
             };

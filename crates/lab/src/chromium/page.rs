@@ -23,6 +23,7 @@ pub(super) struct PageOptions {
     pub(super) fps: u32,
     pub(super) max_bitrate: u32,
     pub(super) ice_servers: Vec<PageIceServer>,
+    pub(super) relay_only: bool,
     pub(super) show: bool,
     /// A Quartet call instead of a mesh; see `page/quartet.js`.
     #[serde(flatten)]

@@ -36,6 +36,8 @@ pub struct Scenario {
     pub seed: u64,
     /// Servers for finding a way through NATs.
     pub servers: Servers,
+    /// Everybody takes relayed paths only.
+    pub relay_only: bool,
     /// Two to four.
     pub people: Vec<Person>,
     /// What must come of it.

@@ -30,6 +30,8 @@ struct File {
     seed: u64,
     #[serde(default)]
     servers: Servers,
+    #[serde(default)]
+    relay_only: bool,
     /// Holds for everybody.
     #[serde(default)]
     all: PersonText,
@@ -123,6 +125,9 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Scenario, ScenarioError> {
     sensible((1..=60).contains(&file.clip.fps), || "a clip has 1 to 60 fps".to_owned())?;
     sensible(file.warm_up_s < file.seconds, || "warm_up_s leaves nothing to measure".to_owned())?;
 
+    sensible(!file.relay_only || file.servers == Servers::Turn, || {
+        "relay_only without a relay: servers = \"turn\"".to_owned()
+    })?;
     let nobody = PersonText::default();
     let people = names.iter().map(|name| {
         let own = file.person.get(*name).unwrap_or(&nobody);
@@ -138,6 +143,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Scenario, ScenarioError> {
         max_kbit_s: file.max_kbit_s,
         seed: file.seed,
         servers: file.servers,
+        relay_only: file.relay_only,
         people: people.collect::<Result<_, _>>()?,
         goals: file.goals,
     };
