@@ -42,7 +42,7 @@ const LISTEN: &str = "
     return found;";
 
 /// A steady tone is noise to the noise suppression.
-const SETTINGS: &str = r#"{ "language": "en", "process_voice": false }"#;
+const SETTINGS: &str = r#""language": "en", "process_voice": false"#;
 /// Of the twelve looks, half have to be different: ten pictures a second are enough for a film.
 const LEAST_PICTURES: u64 = 6;
 /// A picture of one colour is none, on the scale of 255.
@@ -69,11 +69,22 @@ impl Guest {
 
     /// Opens the link as a stranger does, as far as the green room.
     pub fn arrive(options: &BrowserOptions, link: &str, name: &str) -> anyhow::Result<Self> {
+        Self::arrive_with(options, link, name, r#""relay_only": false"#)
+    }
+
+    /// The same with further settings kept in the browser, as the inside of a JSON object.
+    pub fn arrive_with(
+        options: &BrowserOptions,
+        link: &str,
+        name: &str,
+        settings: &str,
+    ) -> anyhow::Result<Self> {
         let browser = Browser::start(options)?;
         browser.resize(1000, 700)?;
         let (home, _) = link.split_once("/j#").context("a web link")?;
         browser.open(home)?;
-        browser.eval(&format!("localStorage.setItem('quartet.settings', '{SETTINGS}');"))?;
+        let settings = format!("{{ {SETTINGS}, {settings} }}");
+        browser.eval(&format!("localStorage.setItem('quartet.settings', '{settings}');"))?;
         browser.open(link)?;
         // A page that is loaded again is to ask no more.
         browser.click("remember")?;
@@ -90,9 +101,14 @@ impl Guest {
     /// In the green room, where the own picture has to be: gives the name, and joins or knocks.
     pub fn press_join(&self) -> anyhow::Result<()> {
         self.browser.fill("name", &self.name)?;
-        let own = "document.querySelector('[data-testid=own-tile][data-picture=true]')";
-        self.browser.wait_for("the own picture", own)?;
+        self.is_ready()?;
         self.browser.click("join")
+    }
+
+    /// Waits for the own picture.
+    pub fn is_ready(&self) -> anyhow::Result<()> {
+        let own = "document.querySelector('[data-testid=own-tile][data-picture=true]')";
+        self.browser.wait_for("the own picture", own)
     }
 
     /// Waits for the call.

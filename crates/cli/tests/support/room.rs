@@ -10,7 +10,7 @@ pub(crate) struct Room {
     pub(crate) link: String,
     programs: Programs,
     // In this order: the server ends with its runtime.
-    _server: Server,
+    server: Server,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -28,7 +28,12 @@ impl Room {
         set_up(&mut config);
         let server = Server::start(config).unwrap();
         let link = new_link(&server.url());
-        Self { link, programs: programs(), _server: server, _runtime: runtime }
+        Self { link, programs: programs(), server, _runtime: runtime }
+    }
+
+    /// Where its server listens.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.server.local_addr()
     }
 
     pub(crate) fn join(&self, options: &ParticipantOptions) -> Participant {
