@@ -38,7 +38,10 @@ use webrtc::{
     runtime::Runtime,
 };
 
-use self::{addresses::Addresses, link_runtime::LinkRuntime};
+use self::{
+    addresses::Addresses,
+    link_runtime::{LinkRuntime, Relays},
+};
 pub(crate) use self::{codecs::TRANSPORT_CC, servers::Servers, tunnel::is_stand_in};
 use crate::{
     IcePolicy, LinkConfig, LinkError,
@@ -151,6 +154,7 @@ pub(crate) struct Peer {
     pub(crate) channel: Arc<dyn DataChannel>,
     pub(crate) chat: Arc<dyn DataChannel>,
     certificates: Arc<[Vec<u8>]>,
+    relays: Arc<Relays>,
 }
 
 /// What a connection is opened with.
@@ -170,8 +174,8 @@ impl Peer {
         let addresses = Addresses::new(ice.bind.clone());
         let Servers { known: servers, tunnels } =
             servers::resolve(&ice.servers, &ice.certificates).await;
-        let tunnels: Arc<[_]> = tunnels.into();
-        let relays = servers.iter().any(servers::is_relay);
+        let relays = Arc::<Relays>::default();
+        relays.set(servers.iter().any(servers::is_relay), tunnels);
         let policy = match ice.policy {
             IcePolicy::All => RTCIceTransportPolicy::All,
             IcePolicy::Relay => RTCIceTransportPolicy::Relay,
@@ -195,8 +199,7 @@ impl Peer {
             let handler = Arc::clone(&handler) as Arc<dyn PeerConnectionEventHandler>;
             let chain = interceptor::chain(shared.clone());
             let addresses = vec![addresses.clone()];
-            let runtime: Arc<dyn Runtime> =
-                Arc::new(LinkRuntime::new(relays, Arc::clone(&tunnels)));
+            let runtime: Arc<dyn Runtime> = Arc::new(LinkRuntime::new(Arc::clone(&relays)));
             async move {
                 let connection = PeerConnectionBuilder::new()
                     .with_configuration(configuration)
@@ -231,7 +234,8 @@ impl Peer {
                 let signals =
                     Signals { queue: queue_end, state: state_end, key_frame_wanted, clocks };
                 let certificates = ice.certificates.clone().into();
-                Ok((Self { connection, voice, video, channel, chat, certificates }, signals))
+                let peer = Self { connection, voice, video, channel, chat, certificates, relays };
+                Ok((peer, signals))
             }
             Err(error) => {
                 let _ = connection.close().await;
@@ -286,10 +290,10 @@ impl Peer {
         async move { servers::resolve(&servers, &certificates).await }
     }
 
-    /// From the next ICE restart on, these servers are used; of those that are reached by a stream,
-    /// the ones that the link began with, for their stand-ins are known. What the library refuses
-    /// changes nothing: the path that is there needs none of them.
+    /// From the next ICE restart on, which binds new sockets, these servers are used. What the
+    /// library refuses changes nothing: the path that is there needs none of them.
     pub(crate) async fn set_ice_servers(&self, servers: Servers) {
+        let relay = servers.known.iter().any(servers::is_relay);
         let policy = self.connection.get_configuration().await.ice_transport_policy();
         let configuration = RTCConfigurationBuilder::default()
             .with_ice_servers(servers.known)
@@ -297,7 +301,9 @@ impl Peer {
             .build();
         if let Err(error) = self.connection.set_configuration(configuration).await {
             tracing::warn!(error = name(&error), "the ICE servers stay as they were");
+            return;
         }
+        self.relays.set(relay, servers.tunnels);
     }
 
     /// Takes a candidate of the peer's.

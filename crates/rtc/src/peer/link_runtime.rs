@@ -18,12 +18,13 @@ use std::{
     pin::Pin,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU8, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
     },
     task::{Context, Poll},
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use tokio::task;
 use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime,
@@ -40,28 +41,41 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// From a datagram to the connection's answer, and from that to the relay's socket.
 const MORE_ROUNDS: u8 = 2;
 
+/// What is known of the relays of a connection, also while it is there.
+#[derive(Debug, Default)]
+pub(super) struct Relays {
+    /// Something may pass one.
+    any: AtomicBool,
+    /// Those that are not reached by UDP, for sockets that are bound from now on: an older one goes
+    /// on with those that it was bound with, whose stand-ins may be other servers' by now.
+    tunnels: Mutex<Arc<[TunnelServer]>>,
+}
+
+impl Relays {
+    /// From now on these. One that was known once may still be in use.
+    pub(super) fn set(&self, any: bool, tunnels: Vec<TunnelServer>) {
+        self.any.fetch_or(any, Relaxed);
+        *self.tunnels.lock() = tunnels.into();
+    }
+
+    fn tunnels(&self) -> Arc<[TunnelServer]> {
+        Arc::clone(&self.tunnels.lock())
+    }
+}
+
 /// One for each connection.
 #[derive(Debug)]
 pub(super) struct LinkRuntime {
     tokio: TokioRuntime,
-    /// Something may pass a relay.
-    relay: bool,
-    /// Servers that are not reached by UDP.
-    tunnels: Arc<[TunnelServer]>,
+    relays: Arc<Relays>,
     /// The task that drives the connection: the one that binds its sockets.
     driver: OnceLock<task::Id>,
     rounds: Arc<AtomicU8>,
 }
 
 impl LinkRuntime {
-    pub(super) fn new(relay: bool, tunnels: Arc<[TunnelServer]>) -> Self {
-        Self {
-            tokio: TokioRuntime,
-            relay,
-            tunnels,
-            driver: OnceLock::new(),
-            rounds: Arc::default(),
-        }
+    pub(super) fn new(relays: Arc<Relays>) -> Self {
+        Self { tokio: TokioRuntime, relays, driver: OnceLock::new(), rounds: Arc::default() }
     }
 }
 
@@ -69,7 +83,7 @@ impl Runtime for LinkRuntime {
     fn sleep(&self, duration: Duration) -> Boxed<'static, ()> {
         let sleep = self.tokio.sleep(duration);
         // Others wait too: closing does, for this very task.
-        if !self.relay
+        if !self.relays.any.load(Relaxed)
             || self.driver.get().is_none()
             || self.driver.get() != task::try_id().as_ref()
         {
@@ -87,8 +101,9 @@ impl Runtime for LinkRuntime {
             self.driver.get_or_init(|| id);
         }
         let mut socket = self.tokio.wrap_udp_socket(socket)?;
-        if !self.tunnels.is_empty() {
-            socket = Arc::new(TunnellingSocket::new(socket, Arc::clone(&self.tunnels)));
+        let tunnels = self.relays.tunnels();
+        if !tunnels.is_empty() {
+            socket = Arc::new(TunnellingSocket::new(socket, tunnels));
         }
         Ok(Arc::new(RepeatingSocket::new(socket)))
     }
@@ -165,7 +180,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_wait_of_the_driver_is_followed_by_two_rounds() {
-        let runtime = Arc::new(LinkRuntime::new(true, Arc::default()));
+        let relays = Arc::<Relays>::default();
+        relays.set(true, Vec::new());
+        let runtime = Arc::new(LinkRuntime::new(relays));
         let in_task = Arc::clone(&runtime);
         let driver = tokio::spawn(async move {
             let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();

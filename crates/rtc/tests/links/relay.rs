@@ -215,6 +215,18 @@ async fn credentials_are_refused_once_they_have_ended() {
     pair.close().await;
 }
 
+/// A restart that comes while the names of servers are still looked up is too early for them.
+async fn restart_until(pair: &Pair, relayed: impl Fn() -> bool) {
+    timeout(PATIENCE, async {
+        while !relayed() {
+            pair.offerer.link.act(LinkAction::Offer { ice_restart: true });
+            tokio::time::sleep(SECOND).await;
+        }
+    })
+    .await
+    .expect("no relay after the restart");
+}
+
 #[tokio::test]
 async fn a_restart_uses_the_credentials_that_came_last() {
     let (_server, issue) = guarded();
@@ -231,15 +243,31 @@ async fn a_restart_uses_the_credentials_that_came_last() {
         side.link.act(LinkAction::IceServers(vec![issue(SystemTime::now(), HOUR)]));
     }
     let before = pair.offerer.candidate_types().len();
-    // A restart that comes while their names are still looked up is too early for them.
-    timeout(PATIENCE, async {
-        while pair.offerer.candidate_types().len() == before {
-            pair.offerer.link.act(LinkAction::Offer { ice_restart: true });
-            tokio::time::sleep(SECOND).await;
-        }
-    })
-    .await
-    .expect("no relay after the restart");
+    restart_until(&pair, || pair.offerer.candidate_types().len() > before).await;
+    pair.exchange().await;
+    assert_eq!(*pair.offerer.broken.lock(), None);
+    pair.close().await;
+}
+
+#[tokio::test]
+async fn a_restart_reaches_relays_by_tcp_and_tls_that_were_named_later() {
+    let server = TurnServer::start();
+    let without = || IceConfig {
+        servers: Vec::new(),
+        policy: IcePolicy::All,
+        ..by(&server, server.turn_tls())
+    };
+    let mut pair = Pair::start(without(), without()).await;
+    pair.reaches(LinkState::Connected).await;
+    for way in [server.turn_tls(), server.turn_tcp()] {
+        pair.offerer.link.act(LinkAction::IceServers(vec![way]));
+        let relayed = || {
+            let types = pair.offerer.candidate_types();
+            types.iter().filter(|kind| *kind == "relay").count()
+        };
+        let before = relayed();
+        restart_until(&pair, || relayed() > before).await;
+    }
     pair.exchange().await;
     assert_eq!(*pair.offerer.broken.lock(), None);
     pair.close().await;
