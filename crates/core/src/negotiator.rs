@@ -28,7 +28,7 @@ mod trust;
 use std::time::{Duration, Instant};
 
 use quartet_proto::{
-    Candidate, ClientMessage, Code, DescriptionKind, Epoch, PeerId, Proof,
+    Candidate, ClientMessage, Code, DescriptionKind, Epoch, Fingerprint, PeerId, Proof,
     limits::{MAX_CANDIDATE_BYTES, MAX_SDP_BYTES},
 };
 
@@ -177,6 +177,11 @@ impl Negotiator {
         self.trust.view()
     }
 
+    /// The one that was first proven to be the peer's.
+    pub(crate) fn certificate(&self) -> Option<Fingerprint> {
+        self.trust.first_certificate()
+    }
+
     /// The user has compared the code with the peer, or takes that back.
     pub(crate) fn confirm_code(&mut self, code: Code, matches: bool) {
         self.trust.confirm_code(code, matches);
@@ -247,13 +252,14 @@ impl Negotiator {
         self.lost_reach();
     }
 
-    /// The peer's description.
+    /// The peer's description; in a guarded room nobody else takes the peer's id over.
     pub(crate) fn description(
         &mut self,
         now: Instant,
         epoch: Epoch,
         kind: DescriptionKind,
         (sdp, proof): (String, Option<&Proof>),
+        guarded: bool,
         out: &mut Outbox,
     ) {
         let own_turn = self.offers == (kind == DescriptionKind::Answer);
@@ -265,7 +271,7 @@ impl Negotiator {
             return;
         }
         let current = epoch == self.epoch;
-        let proven = match self.trust.check(epoch, kind, &sdp, proof, current) {
+        let proven = match self.trust.check(epoch, kind, (&sdp, proof), current, guarded) {
             Verdict::Proven(proven) => proven,
             Verdict::Stale => return,
             Verdict::Unproven => return self.distrust(now, out),

@@ -6,6 +6,7 @@
 //! needed it is done when it is back. Left out: sockets, JSON, links, and who is in a room that one
 //! only looks into.
 
+mod acquaintances;
 mod admission;
 mod door;
 mod peer;
@@ -28,6 +29,7 @@ pub use self::types::{
     Connection, Input, Mark, Output, SessionConfig, SessionEnd, SessionEvent, Trust,
 };
 use self::{
+    acquaintances::Acquaintances,
     door::Door,
     peer::Peer,
     signalling::{Fate, Signalling},
@@ -53,8 +55,7 @@ pub struct Session {
     /// What the server was told last.
     told_media: MediaState,
     peers: BTreeMap<PeerId, Peer>,
-    /// People met so far, one who came back counted again.
-    met: u64,
+    known: Acquaintances,
     door: Door,
     /// What the members were told last.
     word: Option<PeerMessage>,
@@ -75,7 +76,7 @@ impl Session {
             told_online: true,
             told_media: config.media,
             peers: BTreeMap::new(),
-            met: 0,
+            known: Acquaintances::default(),
             door: Door::new(config.policy),
             word: None,
             told_error: None,
@@ -208,8 +209,9 @@ impl Session {
             }
             ServerMessage::Description { from, epoch, kind, sdp, proof } => {
                 if let Some(peer) = self.peers.get_mut(&from) {
-                    let description = (sdp, proof.as_ref());
-                    peer.negotiator.description(now, epoch, kind, description, &mut self.out);
+                    let (description, guarded) = ((sdp, proof.as_ref()), self.door.is_guarded());
+                    let out = &mut self.out;
+                    peer.negotiator.description(now, epoch, kind, description, guarded, out);
                 }
             }
             ServerMessage::Confirm { from, epoch, proof } => {
@@ -344,10 +346,13 @@ impl Session {
             Entry::Vacant(_) if full => tracing::warn!("the server names more people than fit"),
             Entry::Vacant(place) => {
                 self.out.event(SessionEvent::PeerJoined(info.clone()));
-                self.met += 1;
                 let SessionConfig { auth, seed, .. } = &self.config;
-                let credentials =
-                    Credentials { key: auth.clone(), seed: seed.clone(), acquaintance: self.met };
+                let credentials = Credentials {
+                    key: auth.clone(),
+                    seed: seed.clone(),
+                    acquaintance: self.known.meet(),
+                    certificate: self.known.certificate(info.id),
+                };
                 let peer = place.insert(Peer::new(self.own, info, credentials));
                 peer.negotiator.reached(now, reach, &mut self.out);
             }
@@ -441,8 +446,11 @@ impl Session {
 
     /// Draws the conclusions: who is gone, and what there is to tell.
     fn settle(&mut self, now: Instant) {
-        for peer in self.peers.values_mut() {
+        for (id, peer) in &mut self.peers {
             peer.settle(now, &mut self.out);
+            if let Some(certificate) = peer.negotiator.certificate() {
+                self.known.proven(*id, certificate);
+            }
         }
         for (_, peer) in self.peers.extract_if(.., |_, peer| peer.is_gone(now)) {
             peer.leave(&mut self.out);

@@ -7,7 +7,7 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use quartet_core::session::{Connection, Input, Mark, SessionEvent};
 use quartet_proto::{
     About, AuthKey, ClientMessage, Code, DescriptionKind, Fingerprint, LinkSecret, MediaState,
-    Nonce, PeerId, PeerInfo, Proof, ServerMessage, Statement, Word,
+    Nonce, PeerId, PeerInfo, Proof, RoomPolicy, ServerMessage, Statement, Word,
 };
 use quartet_testkit::world::{Who, World};
 
@@ -313,6 +313,32 @@ fn a_code_stays_over_every_reconnect_and_so_does_its_mark() {
             let trust = world.person(one).peers()[&peer].trust;
             assert_eq!((trust.code, trust.mark), (Some(first), Mark::Confirmed));
         }
+    }
+}
+
+#[test]
+fn behind_a_closed_door_nobody_takes_the_id_of_a_member_over() {
+    for (seed, closed) in (0..SEEDS).flat_map(|seed| [(seed, false), (seed, true)]) {
+        println!("seed {seed}, closed: {closed}");
+        let (mut world, one, other) = two(seed);
+        world.assert_settles_within(2 * SECOND);
+        let peer = world.person(other).id;
+        if closed {
+            world.tell(one, Input::SetPolicy(RoomPolicy::Locked));
+            world.run_for(SECOND);
+        }
+        // The server knows the member's key, and whoever it sends has the link.
+        world.take_over(other, Fingerprint::from_bytes([0x77; 32]));
+        let since = world.person(one).heard.len();
+        assert!(world.break_link(one, other));
+        world.run_for(60 * SECOND);
+        let states = world.person(one).heard[since..].iter().filter_map(|(_, event)| match event {
+            SessionEvent::PeerConnection(id, state) if *id == peer => Some(*state),
+            _ => None,
+        });
+        let states: Vec<_> = states.collect();
+        assert_eq!(states.contains(&Connection::Connected), !closed, "{states:?}");
+        assert_eq!(states.contains(&Connection::Untrusted), closed, "{states:?}");
     }
 }
 

@@ -206,6 +206,19 @@ describe('a pair', () => {
     expect(trustOf(ann)?.code).not.toEqual(code);
   });
 
+  it('is not taken over by somebody else with the link behind a closed door', () => {
+    world.run(1000);
+    ann.tell({ type: 'policy', policy: 'locked' });
+    world.run(1000);
+    const before = ann.events.length;
+    bob.certificate = 'of somebody whom the server sends in his place';
+    bob.linkSays(A!, { type: 'broken' });
+    world.run(60_000);
+    const states = ann.events.slice(before).filter((event) => event.type === 'peer_connection');
+    expect(states.map((it) => it.connection)).toContain('untrusted');
+    expect(states.map((it) => it.connection)).not.toContain('connected');
+  });
+
   it.each<[string, (message: ServerMessage) => ServerMessage | null]>([
     ['takes proofs away', (it) => (it.type === 'description' ? { ...it, proof: null } : it)],
     [

@@ -32,6 +32,8 @@ pub(crate) struct Credentials {
     pub(crate) seed: NonceSeed,
     /// Different for everybody met in this visit, and for each time.
     pub(crate) acquaintance: u64,
+    /// What was first proven under this id, at an earlier time.
+    pub(crate) certificate: Option<Fingerprint>,
 }
 
 /// What a proof is worth.
@@ -65,7 +67,9 @@ pub(super) struct TrustState {
     /// themselves to.
     partner: Option<(Fingerprint, Word)>,
     code: Option<Code>,
-    /// The certificate that was last proven.
+    /// The certificate that was first proven, by a whole exchange.
+    first: Option<Fingerprint>,
+    /// The one that was last proven.
     certificate: Option<Fingerprint>,
     /// The one whose code the user has compared.
     confirmed: Option<Fingerprint>,
@@ -90,10 +94,11 @@ struct LinkTrust {
 impl TrustState {
     pub(super) fn new(own: PeerId, peer: PeerId, credentials: Credentials) -> Self {
         Self {
-            credentials,
             own,
             peer,
             offers: own < peer,
+            first: credentials.certificate,
+            credentials,
             round: 0,
             partner: None,
             code: None,
@@ -118,6 +123,11 @@ impl TrustState {
         if self.code == Some(code) {
             self.confirmed = self.certificate.filter(|_| matches);
         }
+    }
+
+    /// See the field.
+    pub(super) fn first_certificate(&self) -> Option<Fingerprint> {
+        self.first
     }
 
     /// The peer has proven itself on the present link.
@@ -165,14 +175,15 @@ impl TrustState {
         Some(proof)
     }
 
-    /// Looks at a description of the peer's, for the `current` link or for another one.
+    /// Looks at a description of the peer's, for the `current` link or for another one. In a
+    /// `guarded` room whoever has another certificate than the peer first had is somebody else.
     pub(super) fn check(
         &self,
         epoch: Epoch,
         kind: DescriptionKind,
-        sdp: &str,
-        proof: Option<&Proof>,
+        (sdp, proof): (&str, Option<&Proof>),
         current: bool,
+        guarded: bool,
     ) -> Verdict {
         let (Some(proof), Ok(certificate)) = (proof, Fingerprint::of_sdp(sdp)) else {
             return Verdict::Unproven;
@@ -214,6 +225,9 @@ impl TrustState {
         if link.peer.is_some_and(|known| known != certificate) {
             return Verdict::Unproven;
         }
+        if guarded && self.first.is_some_and(|first| first != certificate) {
+            return Verdict::Unproven;
+        }
         Verdict::Proven(Proven { certificate, proof: *proof })
     }
 
@@ -242,6 +256,7 @@ impl TrustState {
         self.link.shown = Some(proof.word);
         if self.offers {
             self.link.proven = true;
+            self.first.get_or_insert(certificate);
             self.agree_on_code(proof.word);
         } else {
             remember(&mut self.link.offers, proof.mac);
@@ -289,6 +304,7 @@ impl TrustState {
             return Verdict::Unproven;
         }
         self.link.proven = true;
+        self.first.get_or_insert(peer);
         self.agree_on_code(proof.word);
         Verdict::Proven(Proven { certificate: peer, proof: *proof })
     }

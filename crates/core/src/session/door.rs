@@ -92,6 +92,11 @@ impl Door {
         self.policy != before
     }
 
+    /// Not everybody with the link gets in.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.policy != RoomPolicy::Open
+    }
+
     // Who is a participant.
 
     pub(super) fn passes(&self, peer: PeerId) -> bool {

@@ -66,6 +66,11 @@ export class Door {
     return this.policy !== before;
   }
 
+  /** Not everybody with the link gets in. */
+  get isGuarded(): boolean {
+    return this.policy !== 'open';
+  }
+
   passes(peer: PeerId): boolean {
     return !this.isShunned(peer) && (this.policy === 'open' || this.admitted.has(peer));
   }

@@ -21,7 +21,7 @@ import {
   type Outbox,
 } from './output';
 import { PairTrust, type Credentials, type Trust } from './pair_trust';
-import type { Code, Proof } from './trust';
+import type { Code, Fingerprint, Proof } from './trust';
 
 /** From an offer, or the wish for one, to a path. */
 export const CONNECT_LIMIT = 10_000;
@@ -108,6 +108,11 @@ export class Negotiator {
     return this.trustState.view;
   }
 
+  /** The one that was first proven to be the peer's. */
+  get certificate(): Fingerprint | null {
+    return this.trustState.firstCertificate;
+  }
+
   /** The person has compared the code with the peer, or takes that back. */
   confirmCode(code: Code, matches: boolean): void {
     this.trustState.confirmCode(code, matches);
@@ -180,19 +185,20 @@ export class Negotiator {
     this.lostReach();
   }
 
-  /** The peer's description. */
+  /** The peer's description; in a guarded room nobody else takes the peer's id over. */
   description(
     now: number,
     epoch: Epoch,
     kind: DescriptionKind,
     sdp: string,
     proof: Proof | null,
+    guarded: boolean,
   ): void {
     const ownTurn = this.offers === (kind === 'answer');
     if (!ownTurn || sdp.length > MAX_SDP_BYTES) return;
     const current = epoch === this.epoch;
     if (kind === 'answer' && !(current && this.link?.unanswered)) return;
-    const proven = this.trustState.check(epoch, kind, sdp, proof, current);
+    const proven = this.trustState.check(epoch, kind, sdp, proof, current, guarded);
     if (proven === 'stale') return;
     if (proven === 'unproven') return this.distrust(now);
     if (kind === 'offer' && current && this.link && this.trustState.isNewestOffer(proven)) {

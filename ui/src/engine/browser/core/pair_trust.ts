@@ -31,6 +31,8 @@ export interface Credentials {
   seed: Uint8Array;
   /** Different for everybody met in this visit, and for each time. */
   acquaintance: number;
+  /** What was first proven under this id, at an earlier time. */
+  certificate: Fingerprint | null;
 }
 
 export type Mark = 'unconfirmed' | 'confirmed' | 'changed';
@@ -67,7 +69,9 @@ export class PairTrust {
   /** Whom the present nonce was shown to: a certificate, and what they bound themselves to. */
   private partner: { certificate: Fingerprint; word: string } | null = null;
   private code: Code | null = null;
-  /** The certificate that was last proven. */
+  /** The certificate that was first proven, by a whole exchange. */
+  firstCertificate: Fingerprint | null;
+  /** The one that was last proven. */
   private certificate: Fingerprint | null = null;
   /** The one whose code the person has compared. */
   private confirmed: Fingerprint | null = null;
@@ -79,6 +83,7 @@ export class PairTrust {
     private readonly credentials: Credentials,
   ) {
     this.offers = own < peer;
+    this.firstCertificate = credentials.certificate;
   }
 
   /** For the person. */
@@ -119,13 +124,17 @@ export class PairTrust {
     return proof;
   }
 
-  /** Looks at a description of the peer's, for the `current` link or for another one. */
+  /**
+   * Looks at a description of the peer's, for the `current` link or for another one. In a `guarded`
+   * room whoever has another certificate than the peer first had is somebody else.
+   */
   check(
     epoch: Epoch,
     kind: DescriptionKind,
     sdp: string,
     proof: Proof | null,
     current: boolean,
+    guarded: boolean,
   ): Proven | 'stale' | 'unproven' {
     const certificate = fingerprintOf(sdp);
     if (!proof || !certificate) return 'unproven';
@@ -144,6 +153,8 @@ export class PairTrust {
       if (offer < link.offers.length - 1) return 'stale';
     }
     if (link.peer && !sameBytes(link.peer, certificate)) return 'unproven';
+    const first = this.firstCertificate;
+    if (guarded && first && !sameBytes(first, certificate)) return 'unproven';
     return { certificate, proof };
   }
 
@@ -170,6 +181,7 @@ export class PairTrust {
     this.link.shown = word;
     if (this.offers) {
       this.link.proven = true;
+      this.firstCertificate ??= certificate;
       this.agreeOnCode(word);
     } else {
       remember(this.link.offers, mac);
@@ -198,6 +210,7 @@ export class PairTrust {
     if (!nonce || commitment(nonce) !== shown) return 'unproven';
     if (!isProven(this.credentials.key, statement, proof)) return 'unproven';
     this.link.proven = true;
+    this.firstCertificate ??= own;
     this.agreeOnCode(proof.word);
     return 'proven';
   }

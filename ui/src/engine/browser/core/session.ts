@@ -5,6 +5,7 @@
 // everything that needed it is done when it is back. Pure: `now` (milliseconds) and inputs in,
 // outputs and the next timeout out. Left out: sockets, JSON, links.
 
+import { Acquaintances } from './acquaintances';
 import { Door, stricter } from './door';
 import { ROOM_CAPACITY } from './limits';
 import type {
@@ -73,8 +74,7 @@ export class Session {
   private readonly out = new Outbox();
   private readonly signalling: Signalling;
   private readonly peers = new Map<PeerId, Peer>();
-  /** People met so far, one who came back counted again. */
-  private met = 0;
+  private readonly known = new Acquaintances();
   /** What the person was told last. */
   private toldOnline = true;
   /** What is sent and withheld, and what the server was told of it last. */
@@ -200,7 +200,9 @@ export class Session {
         return this.peers.get(message.peer)?.setMedia(message.media);
       case 'description': {
         const { from, epoch, kind, sdp, proof } = message;
-        return this.peers.get(from)?.negotiator.description(now, epoch, kind, sdp, proof);
+        return this.peers
+          .get(from)
+          ?.negotiator.description(now, epoch, kind, sdp, proof, this.door.isGuarded);
       }
       case 'confirm': {
         const { from, epoch, proof } = message;
@@ -277,7 +279,9 @@ export class Session {
     } else if (this.peers.size < MAX_PEERS) {
       this.out.event({ type: 'peer_joined', peer: info });
       const { own, auth: key, seed } = this.config;
-      const credentials = { key, seed, acquaintance: ++this.met };
+      const acquaintance = this.known.meet();
+      const certificate = this.known.certificate(info.id);
+      const credentials = { key, seed, acquaintance, certificate };
       const peer = new Peer(own, info, credentials, this.out);
       this.peers.set(info.id, peer);
       peer.negotiator.reached(now, reach);
@@ -475,6 +479,8 @@ export class Session {
   private settle(now: number): void {
     for (const [id, peer] of this.peers) {
       peer.settle(now);
+      const { certificate } = peer.negotiator;
+      if (certificate) this.known.proven(id, certificate);
       if (!peer.isGone(now)) continue;
       this.peers.delete(id);
       peer.leave();
