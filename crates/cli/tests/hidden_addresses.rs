@@ -13,11 +13,6 @@ mod tap;
 
 use std::{
     net::{IpAddr, UdpSocket},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    thread::JoinHandle,
     time::Duration,
 };
 
@@ -25,6 +20,7 @@ use browser::Sound;
 use quartet_harness::{BrowserKind, Guest, ParticipantOptions};
 use quartet_proto::ClientMessage;
 use quartet_server::RelayOptions;
+use quartet_testkit::stun_counter::StunCounter;
 use room::{Room, new_link};
 use tap::Tap;
 
@@ -120,53 +116,16 @@ fn whoever_allows_relayed_paths_only_tells_nobody_their_addresses() {
     assert!(ours.wait(PATIENCE).unwrap().success());
 }
 
-/// A STUN server that only counts.
-struct Counting {
-    url: String,
-    heard: Arc<AtomicUsize>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Counting {
-    fn start() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-        let url = format!("stun:{}", socket.local_addr().unwrap());
-        let (heard, stop) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
-        let (count, stopped) = (Arc::clone(&heard), Arc::clone(&stop));
-        let thread = std::thread::spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
-                if socket.recv(&mut [0; 2048]).is_ok() {
-                    count.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        });
-        Self { url, heard, stop, thread: Some(thread) }
-    }
-
-    fn count(&self) -> usize {
-        self.heard.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Counting {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let _panicked = self.thread.take().map(JoinHandle::join);
-    }
-}
-
 #[test]
 fn nothing_that_holds_an_address_leaves_before_join_is_pressed() {
     let (room, tap) = tapped();
-    let (sound, stun) = (Sound::start(), Counting::start());
+    let (sound, stun) = (Sound::start(), StunCounter::start().unwrap());
     let ours = room.join(&ParticipantOptions::with_tone("Ours", 500, 300));
     ours.wait_for("joined", 1, PATIENCE).unwrap();
     let before = tap.messages().len();
     let options = sound.browser(BrowserKind::Chromium, 800);
     let server =
-        format!(r#""ice_servers": [{{"url":"{}","username":"","credential":""}}]"#, stun.url);
+        format!(r#""ice_servers": [{{"url":"{}","username":"","credential":""}}]"#, stun.url());
     let guest = Guest::arrive_with(&options, &room.link, "Guest", &server).unwrap();
     // Long enough to be told who is there, and to show oneself.
     guest.is_ready().unwrap();

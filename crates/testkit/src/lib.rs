@@ -3,6 +3,7 @@
 pub mod network;
 #[cfg(target_os = "linux")]
 pub mod sound;
+pub mod stun_counter;
 #[cfg(unix)]
 pub mod turn;
 pub mod world;
