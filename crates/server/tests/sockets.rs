@@ -1,5 +1,6 @@
 //! The server on real sockets: what is hostile, broken, slow or gone, and the others unharmed.
 
+#![cfg(feature = "shell")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, too")]
 
 #[path = "sockets/binary.rs"]
@@ -16,6 +17,8 @@ mod pages;
 mod production;
 #[path = "sockets/program.rs"]
 mod program;
+#[path = "sockets/requests.rs"]
+mod requests;
 #[cfg(target_os = "linux")]
 #[path = "sockets/siege.rs"]
 mod siege;
