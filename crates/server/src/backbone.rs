@@ -8,7 +8,10 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use futures_util::StreamExt as _;
-use redis::{AsyncConnectionConfig, Client, Pipeline, RedisError, Value, aio, from_redis_value};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo as _, Pipeline, RedisError,
+    TlsCertificates, Value, aio, from_redis_value,
+};
 use tokio::{
     sync::mpsc,
     time::{self, MissedTickBehavior},
@@ -38,20 +41,66 @@ const RELEASE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then \
 
 /// Where Redis is, with its password if there is one: never shown.
 #[derive(Clone)]
-pub struct RedisUrl(Client);
+pub struct RedisUrl {
+    client: Client,
+    /// Of whoever vouches for its certificate, in PEM, where the system does not know them.
+    ca: Option<Vec<u8>>,
+}
 
-/// Why a text is no [`RedisUrl`]. It does not quote the text.
+/// Why a Redis cannot be used. It does not quote what was given.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "write redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], rediss:// for TLS, or redis+unix:///PATH"
-)]
-pub struct InvalidRedisUrl;
+pub enum InvalidRedisUrl {
+    /// The text is no [`RedisUrl`].
+    #[error(
+        "write redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], rediss:// for TLS, or redis+unix:///PATH"
+    )]
+    Form,
+    /// There is a certificate, and no TLS that it would be for.
+    #[error("this certificate is of no use: it has to be PEM, and the address rediss://")]
+    Certificate,
+}
+
+impl RedisUrl {
+    /// Whether a password is in it.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.client.get_connection_info().redis_settings().password().is_some()
+    }
+
+    /// The same with this password.
+    pub fn with_password(self, password: &str) -> Result<Self, InvalidRedisUrl> {
+        let info = self.client.get_connection_info().clone();
+        let settings = info.redis_settings().clone().set_password(password);
+        Self::build(info.set_redis_settings(settings), self.ca)
+    }
+
+    /// The same, trusting whom this certificate vouches for, and nobody else.
+    pub fn with_ca(self, pem: Vec<u8>) -> Result<Self, InvalidRedisUrl> {
+        Self::build(self.client.get_connection_info().clone(), Some(pem))
+    }
+
+    fn build(info: ConnectionInfo, ca: Option<Vec<u8>>) -> Result<Self, InvalidRedisUrl> {
+        // Redis would show the library's name among its clients; the user needs a right for that.
+        let settings = info.redis_settings().clone().set_skip_set_lib_name();
+        let info = info.set_redis_settings(settings);
+        let client = match &ca {
+            Some(pem) => {
+                let root_cert = Some(pem.clone());
+                Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert })
+                    .map_err(|_| InvalidRedisUrl::Certificate)?
+            }
+            None => Client::open(info).map_err(|_| InvalidRedisUrl::Form)?,
+        };
+        Ok(Self { client, ca })
+    }
+}
 
 impl FromStr for RedisUrl {
     type Err = InvalidRedisUrl;
 
     fn from_str(text: &str) -> Result<Self, InvalidRedisUrl> {
-        Client::open(text).map(Self).map_err(|_| InvalidRedisUrl)
+        let info = text.into_connection_info().map_err(|_| InvalidRedisUrl::Form)?;
+        Self::build(info, None)
     }
 }
 
@@ -77,8 +126,10 @@ pub(crate) async fn run(
     mut commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
 ) {
+    // The library takes the process' own, and there is none yet, or the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     loop {
-        let ended = serve(&redis.0, &own, &mut commands, &events).await;
+        let ended = serve(&redis.client, &own, &mut commands, &events).await;
         match ended {
             Ok(()) => return,
             // Its text may have addresses in it.

@@ -28,6 +28,12 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
+    /// A proxy seems to be there, and nobody has said that it is to be trusted. Far away it may be
+    /// the client's own, or its invention.
+    pub(crate) fn is_missing(&self, Peer(peer): Peer, headers: &HeaderMap) -> bool {
+        self.0.is_empty() && is_forwarded(headers) && is_near(peer.to_canonical())
+    }
+
     /// The client's address: from the right, the first that is no proxy of ours. What stands to the
     /// left of it, the client may have invented.
     pub(crate) fn client(&self, Peer(peer): Peer, headers: &HeaderMap) -> IpAddr {
@@ -51,6 +57,14 @@ impl TrustedProxies {
 /// Whether a proxy, ours or not, passed the request on.
 pub(crate) fn is_forwarded(headers: &HeaderMap) -> bool {
     headers.contains_key(FORWARDED_FOR) || headers.contains_key("forwarded")
+}
+
+/// This machine, or a network such as those of one's own.
+fn is_near(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
+    }
 }
 
 /// An address as proxies write it: bare, or with a port.
@@ -115,6 +129,25 @@ mod tests {
             assert_eq!(client("127.0.0.1", &[nonsense]), "127.0.0.1", "{nonsense}");
         }
         assert_eq!(client("127.0.0.1", &[]), "127.0.0.1");
+    }
+
+    #[test]
+    fn a_proxy_that_nobody_named_is_noticed_when_it_is_near() {
+        let mut headers = HeaderMap::new();
+        let missing = |proxies: &TrustedProxies, peer: &str, headers: &HeaderMap| {
+            proxies.is_missing(Peer(peer.parse().unwrap()), headers)
+        };
+        let none = TrustedProxies::default();
+        assert!(!missing(&none, "127.0.0.1", &headers));
+        headers.insert(FORWARDED_FOR, "203.0.113.7".parse().unwrap());
+        for near in ["127.0.0.1", "::ffff:127.0.0.1", "10.1.2.3", "192.168.1.1", "::1", "fd00::1"] {
+            assert!(missing(&none, near, &headers), "{near}");
+        }
+        for far in ["203.0.113.7", "2001:db8::1"] {
+            assert!(!missing(&none, far, &headers), "{far}");
+        }
+        let some = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
+        assert!(!missing(&some, "127.0.0.1", &headers));
     }
 
     #[test]

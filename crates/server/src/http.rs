@@ -1,6 +1,9 @@
 //! What is served over HTTP: a sign of health, the page, and the way in.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Extension, Router,
@@ -11,6 +14,7 @@ use axum::{
 };
 use quartet_proto::{ErrorCode, limits::MAX_MESSAGE_BYTES};
 use tokio::{sync::oneshot, time::timeout};
+use tracing::warn;
 
 use crate::{
     client_address::{Peer, is_forwarded},
@@ -56,6 +60,8 @@ pub(crate) fn metrics_routes(door: Door) -> Router {
 async fn ready(State(door): State<Door>) -> (StatusCode, &'static str) {
     if door.draining.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    } else if door.is_cut_off.load(Ordering::Relaxed) {
+        (StatusCode::SERVICE_UNAVAILABLE, "Redis is away\n")
     } else {
         (StatusCode::OK, "ready\n")
     }
@@ -91,6 +97,12 @@ async fn upgrade(
     headers: HeaderMap,
     request: WebSocketUpgrade,
 ) -> Response {
+    if door.proxies.is_missing(peer, &headers) && !door.has_warned.swap(true, Ordering::Relaxed) {
+        warn!(
+            "people come through a proxy that --trusted-proxy does not name: limits by address \
+             take all of them for one, or for this machine"
+        );
+    }
     let source = Source::of(door.proxies.client(peer, &headers));
     let (place, refusal) = match door.limiter.socket(Instant::now(), source) {
         Admission::Taken(place) => (place, None),

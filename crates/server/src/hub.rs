@@ -21,7 +21,7 @@ mod room;
 
 use std::{
     collections::{BTreeMap, VecDeque, btree_map::Entry},
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use quartet_proto::{
@@ -46,6 +46,9 @@ pub const MAX_CONNECTIONS: usize = 800;
 /// Rooms at once, half as many as connections: a call has two people or more. Whoever asks for one
 /// more is answered with `server_full`.
 pub const MAX_ROOMS: usize = 400;
+/// How long a room lasts before it is made anew, by those in it, who are told to come again: a call
+/// that nobody ends is not to keep for ever what one server knows of it. The media goes on.
+pub const ROOM_LIFE: Duration = Duration::from_hours(24);
 
 /// A connection's number, chosen by the shell and never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,6 +91,8 @@ pub struct HubConfig {
     pub max_connections: usize,
     /// [`MAX_ROOMS`] unless chosen otherwise.
     pub max_rooms: usize,
+    /// [`ROOM_LIFE`] unless chosen otherwise.
+    pub room_life: Duration,
 }
 
 impl Default for HubConfig {
@@ -97,6 +102,7 @@ impl Default for HubConfig {
             turn: None,
             max_connections: MAX_CONNECTIONS,
             max_rooms: MAX_ROOMS,
+            room_life: ROOM_LIFE,
         }
     }
 }
@@ -249,9 +255,14 @@ impl Hub {
         for (room, peer) in overdue {
             self.clear_seat(now, room, peer, LeaveReason::Lost);
         }
+        self.renew_rooms(now);
         self.advance_clock(now);
         self.renew_credentials(now);
         let deadlines = self.connections.values().map(Connection::deadline);
+        let life = self.config.room_life;
+        // While no room is made, none is made anew.
+        let ends = self.rooms.values().filter(|_| !self.closing).map(|room| room.since + life);
+        let deadlines = deadlines.chain(ends);
         self.wake = deadlines.chain(self.rooms.values().flat_map(Room::deadlines)).min();
     }
 
@@ -325,7 +336,7 @@ impl Hub {
                 Stage::Joined(..) | Stage::Waiting(..),
                 ClientMessage::Watch { .. } | ClientMessage::Join { .. },
             ) => Err(ErrorCode::AlreadyJoined.into()),
-            (_, ClientMessage::Watch { room }) => self.watch(conn, stage, room),
+            (_, ClientMessage::Watch { room }) => self.watch(now, conn, stage, room),
             (_, ClientMessage::Join { room, key, name, media, policy, members }) => {
                 let name = display_name(&name)
                     .map_err(|why| Refusal::because(ErrorCode::InvalidName, why.to_string()))?;
@@ -410,9 +421,15 @@ impl Hub {
         }
     }
 
-    fn watch(&mut self, conn: ConnId, stage: Stage, id: RoomId) -> Result<(), Refusal> {
+    fn watch(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        stage: Stage,
+        id: RoomId,
+    ) -> Result<(), Refusal> {
         if stage != Stage::Watching(id) {
-            let room = self.room_for_newcomer(id)?;
+            let room = self.room_for_newcomer(now, id)?;
             if room.watchers.len() >= MAX_WATCHERS {
                 return Err(Refusal::because(
                     ErrorCode::ServerFull,
@@ -433,13 +450,14 @@ impl Hub {
     }
 
     /// The room, made if need be.
-    fn room_for_newcomer(&mut self, id: RoomId) -> Result<&mut Room, Refusal> {
+    fn room_for_newcomer(&mut self, now: Instant, id: RoomId) -> Result<&mut Room, Refusal> {
+        self.wake_by(now + self.config.room_life);
         let full = self.rooms.len() >= self.config.max_rooms;
         match self.rooms.entry(id) {
             Entry::Occupied(room) => Ok(room.into_mut()),
             Entry::Vacant(_) if self.closing => Err(ErrorCode::ShuttingDown.into()),
             Entry::Vacant(_) if full => Err(ErrorCode::ServerFull.into()),
-            Entry::Vacant(place) => Ok(place.insert(Room::default())),
+            Entry::Vacant(place) => Ok(place.insert(Room::new(now))),
         }
     }
 

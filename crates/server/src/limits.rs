@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::{MAX_CONNECTIONS, MAX_ROOMS};
+use crate::{MAX_CONNECTIONS, MAX_ROOMS, ROOM_LIFE};
 
 /// How much a server takes. The usual is enough for friends and a small company, within 1024 open
 /// files.
@@ -16,6 +16,8 @@ pub struct Limits {
     pub connections: usize,
     /// Rooms at once; whoever asks for one more is answered with `server_full`.
     pub rooms: usize,
+    /// How long a room lasts before those inside have to make it anew.
+    pub room_life: Duration,
     /// HTTP connections that are served at once, until they end or become WebSockets; for one more
     /// the oldest is closed.
     pub http_connections: usize,
@@ -33,6 +35,7 @@ impl Default for Limits {
         Self {
             connections: MAX_CONNECTIONS,
             rooms: MAX_ROOMS,
+            room_life: ROOM_LIFE,
             http_connections: 100,
             http_connections_per_address: 50,
             connections_per_address: 128,

@@ -3,9 +3,10 @@
 mod relay_args;
 
 use std::{
+    fs,
     io::{self, IsTerminal as _, Write as _},
     net::{IpAddr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     str::FromStr,
     time::Duration,
@@ -17,7 +18,7 @@ use quartet_proto::IceServer;
 #[cfg(feature = "redis")]
 use quartet_server::{ClusterConfig, InvalidRedisUrl, RedisUrl};
 use quartet_server::{
-    Limits, Server, ServerConfig, StartError, TURN_TTL, TlsFiles, TurnCredentials,
+    Limits, ROOM_LIFE, Server, ServerConfig, StartError, TURN_TTL, TlsFiles, TurnCredentials,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -67,6 +68,10 @@ struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     drain: u64,
 
+    /// How the log is written, on standard error; `json` is an object a line.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    log_format: LogFormat,
+
     #[command(flatten)]
     limits: LimitArgs,
 
@@ -75,14 +80,30 @@ struct Args {
     cluster: ClusterArgs,
 }
 
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
 /// Several servers that share their rooms: any of them serves everybody.
 #[cfg(feature = "redis")]
 #[derive(Debug, clap::Args)]
 struct ClusterArgs {
-    /// The Redis that they have in common. With a password in it, better given as QUARTET_REDIS in
-    /// the environment.
-    #[arg(long, value_name = "redis[s]://[USER:PASSWORD@]HOST[:PORT][/DB]")]
-    redis: Option<RedisUrl>,
+    /// The Redis that they have in common. One with a password goes into QUARTET_REDIS in the
+    /// environment, for arguments can be read by everybody on this machine.
+    #[arg(long, value_name = "redis[s]://[USER@]HOST[:PORT][/DB]")]
+    redis: Option<String>,
+
+    /// A file with its password.
+    #[arg(long, value_name = "FILE")]
+    redis_password_file: Option<PathBuf>,
+
+    /// The certificate, in PEM, of whoever vouches for Redis'; those that the system trusts if not
+    /// given.
+    #[arg(long, value_name = "FILE")]
+    redis_ca: Option<PathBuf>,
 
     /// This server's name among them, for logs.
     #[arg(long, value_name = "NAME", default_value = "quartet")]
@@ -92,9 +113,26 @@ struct ClusterArgs {
 #[cfg(feature = "redis")]
 impl ClusterArgs {
     fn read(self) -> Result<Option<ClusterConfig>, Failure> {
-        let from_environment = || std::env::var("QUARTET_REDIS").ok().map(|url| url.parse());
-        let redis = self.redis.map(Ok).or_else(from_environment).transpose()?;
-        Ok(redis.map(|redis| ClusterConfig { redis, node: self.node }))
+        let from_environment = || std::env::var("QUARTET_REDIS").ok();
+        let shown = self.redis.is_some();
+        let Some(url) = self.redis.or_else(from_environment) else { return Ok(None) };
+        let mut redis: RedisUrl = url.parse()?;
+        if shown && redis.has_password() {
+            return Err(Failure::ShownPassword);
+        }
+        let unreadable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Failure::RedisFile { path, source }
+        };
+        if let Some(path) = self.redis_password_file {
+            let password = fs::read_to_string(&path).map_err(unreadable(&path))?;
+            redis = redis.with_password(password.trim())?;
+        }
+        if let Some(path) = self.redis_ca {
+            let certificate = fs::read(&path).map_err(unreadable(&path))?;
+            redis = redis.with_ca(certificate)?;
+        }
+        Ok(Some(ClusterConfig { redis, node: self.node }))
     }
 }
 
@@ -109,6 +147,11 @@ struct LimitArgs {
     #[arg(long, value_name = "N")]
     max_rooms: Option<usize>,
 
+    /// Hours after which the people in a room make it anew, which they do by themselves.
+    #[arg(long, value_name = "HOURS", default_value_t = ROOM_LIFE.as_secs() / 3600,
+        value_parser = clap::value_parser!(u64).range(1..=MAX_ROOM_HOURS))]
+    max_room_hours: u64,
+
     /// WebSockets at once from one address (IPv6: one network of 64 bits).
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections_per_address)]
     max_connections_per_address: u32,
@@ -118,6 +161,8 @@ struct LimitArgs {
     max_joins_per_minute: u32,
 }
 
+/// A month: longer is no limit any more.
+const MAX_ROOM_HOURS: u64 = 31 * 24;
 /// HTTP connections at once, of a server that has a machine for itself.
 const HTTP_CONNECTIONS: usize = 500;
 /// Descriptors beside those of connections: standard streams, listeners, the runtime, Redis, and
@@ -132,6 +177,7 @@ impl LimitArgs {
         let mut limits = Limits {
             connections: self.max_connections,
             rooms: self.max_rooms.unwrap_or(self.max_connections.div_ceil(2)),
+            room_life: Duration::from_hours(self.max_room_hours),
             http_connections: HTTP_CONNECTIONS,
             connections_per_address: self.max_connections_per_address,
             joins_per_minute: self.max_joins_per_minute,
@@ -209,7 +255,7 @@ impl TurnArgs {
     fn read(self) -> Result<Option<TurnCredentials>, Failure> {
         let Some(path) = self.turn_secret_file else { return Ok(None) };
         let unreadable = |source| Failure::TurnSecret { path: path.clone(), source };
-        let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+        let text = fs::read_to_string(&path).map_err(unreadable)?;
         let secret = text.trim();
         if secret.is_empty() {
             return Err(unreadable(io::ErrorKind::UnexpectedEof.into()));
@@ -248,22 +294,32 @@ enum Failure {
     #[error("cannot read the TURN secret in {path}: {source}")]
     TurnSecret { path: PathBuf, source: io::Error },
     #[cfg(feature = "redis")]
-    #[error("QUARTET_REDIS: {0}")]
+    #[error("the Redis cannot be used: {0}")]
     Redis(#[from] InvalidRedisUrl),
+    #[cfg(feature = "redis")]
+    #[error(
+        "everybody on this machine can read the arguments: give the password in QUARTET_REDIS or \
+         --redis-password-file"
+    )]
+    ShownPassword,
+    #[cfg(feature = "redis")]
+    #[error("cannot read {path}: {source}")]
+    RedisFile { path: PathBuf, source: io::Error },
     #[error("cannot listen to signals, or write: {0}")]
     System(#[from] io::Error),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let args = Args::parse();
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("warn,quartet_server=info,stun_types=off"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
-    match run(Args::parse()).await {
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match args.log_format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    match run(args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("quartet-server: {failure}");

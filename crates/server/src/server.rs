@@ -9,7 +9,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
@@ -158,6 +158,7 @@ impl Server {
             turn: relay.as_ref().map(|it| it.credentials().clone()).or(config.turn),
             max_connections: limits.connections,
             max_rooms: limits.rooms,
+            room_life: limits.room_life,
         };
         let tls = config.tls.map(Tls::open).transpose()?.map(Arc::new);
         let (listener, local_addr) = listen(config.listen)?;
@@ -174,6 +175,8 @@ impl Server {
             next_conn: Arc::default(),
             tasks: tasks.clone(),
             draining,
+            is_cut_off: Arc::default(),
+            has_warned: Arc::default(),
             abort,
         };
         let server = Self {
@@ -194,6 +197,8 @@ impl Server {
         #[cfg(feature = "redis")]
         let node = match config.cluster {
             Some(ClusterConfig { redis, node }) => {
+                // Until it is there.
+                door.is_cut_off.store(true, Ordering::Relaxed);
                 let own = NodeId::new(&node, rand::random());
                 server.spawn(backbone::run(redis, own.clone(), orders, door.events.clone()));
                 Node::Among(Box::new(Cluster::new(Instant::now(), own, hub)))
@@ -209,7 +214,7 @@ impl Server {
                 leaving.run_until_cancelled(relay.run(metrics)).await;
             });
         }
-        let voices = Voices { commands, metrics };
+        let voices = Voices { commands, metrics, is_cut_off: Arc::clone(&door.is_cut_off) };
         server.spawn(run_node(node, inbox, voices, draining, leaving.clone()));
         if let Some((listener, _)) = for_metrics {
             let routes = http::metrics_routes(door.clone());
@@ -319,6 +324,10 @@ pub(crate) struct Door {
     pub(crate) limiter: SourceLimiter,
     pub(crate) proxies: Arc<TrustedProxies>,
     pub(crate) draining: CancellationToken,
+    /// What the nodes share is away: nobody new gets in.
+    pub(crate) is_cut_off: Arc<AtomicBool>,
+    /// A proxy that is not named was seen, and the log says so.
+    pub(crate) has_warned: Arc<AtomicBool>,
     pub(crate) tasks: TaskTracker,
     pub(crate) abort: CancellationToken,
     next_conn: Arc<AtomicU64>,
@@ -442,6 +451,7 @@ where
 struct Voices {
     commands: mpsc::Sender<Command>,
     metrics: Arc<Metrics>,
+    is_cut_off: Arc<AtomicBool>,
 }
 
 /// Owns the hub: the only one to call it, one input at a time.
@@ -500,14 +510,21 @@ fn take(node: &mut Node, outboxes: &mut HashMap<ConnId, Outbox>, voices: &Voices
             // Of one that does not read, the next message tells.
             let _ = outboxes.get(&conn).map(|outbox| outbox.push(&message));
         }
-        Event::News(news) => node.handle_news(now, news),
+        Event::News(news) => {
+            match news {
+                News::Up => voices.is_cut_off.store(false, Ordering::Relaxed),
+                News::Down => voices.is_cut_off.store(true, Ordering::Relaxed),
+                _ => {}
+            }
+            node.handle_news(now, news);
+        }
         // Who asked may have given up.
         Event::Census(answer) => drop(answer.send(node.hub_mut().census())),
     }
 }
 
 fn deliver(node: &mut Node, outboxes: &mut HashMap<ConnId, Outbox>, voices: &Voices) {
-    let Voices { commands, metrics } = voices;
+    let Voices { commands, metrics, .. } = voices;
     while let Some(output) = node.poll() {
         match output {
             Output::Send(conn, message) => {

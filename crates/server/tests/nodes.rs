@@ -18,6 +18,10 @@ mod pages;
 mod program;
 #[path = "nodes/redis.rs"]
 mod redis;
+#[path = "nodes/secured.rs"]
+mod secured;
+#[path = "nodes/secured_redis.rs"]
+mod secured_redis;
 #[cfg(target_os = "linux")]
 #[path = "sockets/siege.rs"]
 mod siege;

@@ -38,7 +38,7 @@ impl Hub {
             return Err(Refusal::because(ErrorCode::BadMessage, "too many members are named"));
         }
         let you = newcomer.info.id;
-        let room = self.room_for_newcomer(id)?;
+        let room = self.room_for_newcomer(now, id)?;
         if room.seats.is_empty() {
             room.door = Door::of(claim.policy);
             self.seat(conn, stage, id, newcomer);

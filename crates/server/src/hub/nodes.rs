@@ -1,5 +1,5 @@
-//! What a node among several asks of its hub: see [`crate::cluster`]. A server on its own needs none
-//! of it.
+//! What a node among several asks of its hub: see [`crate::cluster`]; and sending people away who are
+//! to come again, which a server on its own does, too.
 
 use std::time::Instant;
 
@@ -47,6 +47,15 @@ impl Hub {
     pub(crate) fn keeps_seat(&self, room: RoomId, peer: PeerId) -> bool {
         let seats = self.rooms.get(&room).map(|room| &room.seats);
         seats.is_some_and(|seats| seats.iter().any(|seat| seat.info.id == peer))
+    }
+
+    /// Ends the rooms that have lasted for as long as they may: whoever is inside makes them anew.
+    pub(super) fn renew_rooms(&mut self, now: Instant) {
+        let life = self.config.room_life;
+        let old = self.rooms.iter().filter(|(_, room)| !self.closing && room.since + life <= now);
+        for id in old.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.evict(id);
+        }
     }
 
     /// Ends a room that has gone to another node: everybody in it is sent there, by being told to

@@ -6,8 +6,10 @@ use quartet_proto::{ErrorCode, MediaState, PeerId, PeerInfo, SessionKey};
 
 use super::{ConnId, door::Door, refusal::Refusal};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Room {
+    /// When it was made.
+    pub(super) since: Instant,
     /// In the order in which they were taken.
     pub(super) seats: Vec<Seat>,
     pub(super) watchers: Vec<ConnId>,
@@ -16,6 +18,10 @@ pub(super) struct Room {
 }
 
 impl Room {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { since: now, seats: Vec::new(), watchers: Vec::new(), door: Door::default() }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.seats.is_empty() && self.watchers.is_empty()
     }

@@ -12,10 +12,10 @@ use quartet_proto::{
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    client::{Client, key, room},
+    client::{Client, http, key, room},
     program::Program,
     redis::Redis,
-    site::{joins_work, start},
+    site::{Site, joins_work, start},
 };
 
 /// A lease of a dead node ends, links to it are given up, and somebody comes back after that.
@@ -181,6 +181,8 @@ async fn without_redis_nobody_new_gets_in_and_nobody_is_thrown_out() {
         late.send(message).await;
         late.expect_error(ErrorCode::Unavailable).await;
     }
+    let ready = async |site: &Site| http(site.node(2), "GET", "/readyz").await.status;
+    assert_eq!(ready(&site).await, 503);
     // One who is in it loses the socket, and is let in again where the room is.
     drop(owner);
     let (mut owner, peers) = come_back(site.node(0), 1).await;
@@ -199,6 +201,7 @@ async fn without_redis_nobody_new_gets_in_and_nobody_is_thrown_out() {
     assert_eq!(owner.next().await, ServerMessage::Negotiate { from, epoch: 3, renew: false });
     let (_late, peers) = come_back(site.node(2), 5).await;
     assert_eq!(peers.len(), 2);
+    assert_eq!(ready(&site).await, 200);
     for client in [&mut owner, &mut other] {
         client.expect_peer_joined(key(5).peer_id()).await;
         client.expect_alive().await;

@@ -48,16 +48,22 @@ impl Drop for Redis {
 
 fn run(folder: &TempDir) -> Child {
     let socket = folder.path().join("socket");
-    let process = Command::new("redis-server")
+    let mut command = Command::new("redis-server");
+    command
         .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"])
         .arg(&socket)
         .arg("--dir")
-        .arg(folder.path())
+        .arg(folder.path());
+    started(&mut command, || UnixStream::connect(&socket).is_ok())
+}
+
+pub(crate) fn started(command: &mut Command, is_there: impl Fn() -> bool) -> Child {
+    let process = command
         .stdout(Stdio::null())
         .spawn()
         .expect("redis-server is installed (`cargo xtask setup`)");
     let start = Instant::now();
-    while UnixStream::connect(&socket).is_err() {
+    while !is_there() {
         assert!(start.elapsed() < START_LIMIT, "redis-server does not start");
         thread::sleep(Duration::from_millis(5));
     }

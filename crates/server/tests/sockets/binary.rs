@@ -46,6 +46,27 @@ async fn a_signal_ends_it_with_a_goodbye() {
 #[cfg(unix)]
 #[tokio::test]
 async fn the_log_has_no_names_rooms_addresses_or_secrets() {
+    let log = log_of_a_session("text").await;
+    assert!(log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_err()));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_log_of_json_has_none_either_and_is_an_object_a_line() {
+    let log = log_of_a_session("json").await;
+    for line in log.lines() {
+        let object: serde_json::Value = serde_json::from_str(line).expect(line);
+        for field in ["timestamp", "level", "target", "message"] {
+            assert!(object[field].is_string(), "{field} in {line}");
+        }
+    }
+    let has = |message: &str| log.contains(&format!("\"message\":\"{message}\",\"conn\":"));
+    assert!(has("connected") && has("disconnected"), "{log}");
+}
+
+/// All that the server logs while people of all kinds come and go, in which nothing of them may be.
+#[cfg(unix)]
+async fn log_of_a_session(format: &str) -> String {
     use crate::client::{Client, key, room};
 
     let folder = tempfile::tempdir().unwrap();
@@ -53,6 +74,7 @@ async fn the_log_has_no_names_rooms_addresses_or_secrets() {
     std::fs::write(&secret, "relaysecret\n").unwrap();
     let mut command = Program::command(&["--turn-url", "turn:turn.example.org"]);
     command
+        .args(["--log-format", format])
         .args(["--ice-server", "turn:someuser:someword@turn.example.org"])
         .args(["--trusted-proxy", "127.0.0.1", "--max-connections-per-address", "3"])
         .arg("--turn-secret-file")
@@ -82,5 +104,36 @@ async fn the_log_has_no_names_rooms_addresses_or_secrets() {
     let others = ["203.0.113", "relaysecret", "someuser", "someword", "secretword", "turn.example"];
     for word in rooms.iter().map(String::as_str).chain(others) {
         assert!(!log.contains(word), "{word} in {log}");
+    }
+    log
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_proxy_that_is_not_named_is_noticed_once() {
+    use crate::client::Client;
+
+    let warnings = async |arguments: &[&str]| {
+        let program = Program::start(arguments);
+        for _ in 0..3 {
+            Client::forwarded(program.address(), "203.0.113.77").await.greet().await;
+        }
+        program.signal("TERM");
+        let (_, log) = tokio::task::spawn_blocking(move || program.ended()).await.unwrap();
+        assert!(!log.contains("203.0.113") && !log.contains("127.0.0.1"), "{log}");
+        log.matches("--trusted-proxy").count()
+    };
+    assert_eq!(warnings(&[]).await, 1);
+    assert_eq!(warnings(&["--trusted-proxy", "127.0.0.1"]).await, 0);
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn a_password_among_the_arguments_is_refused_and_not_repeated() {
+    for url in ["rediss://user:secretword@localhost", "redis://secretword@nowhere:port"] {
+        let output = Command::new(PROGRAM).args(["--redis", url]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("edis") && !said.contains("secretword"), "{said}");
     }
 }

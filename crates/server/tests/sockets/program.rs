@@ -3,9 +3,10 @@
 #![allow(dead_code, reason = "not every test uses everything")]
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader},
     net::SocketAddr,
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
     thread::{self, JoinHandle},
 };
 
@@ -15,7 +16,8 @@ pub(crate) struct Program {
     child: Child,
     /// Its first line.
     pub(crate) line: String,
-    log: Option<JoinHandle<String>>,
+    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Program {
@@ -34,15 +36,18 @@ impl Program {
 
     pub(crate) fn run(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut stderr = child.stderr.take().unwrap();
-        let log = thread::spawn(move || {
-            let mut log = Vec::new();
-            stderr.read_to_end(&mut log).unwrap();
-            String::from_utf8(log).unwrap()
+        let log = Arc::<Mutex<String>>::default();
+        let (stderr, written) = (child.stderr.take().unwrap(), Arc::clone(&log));
+        let reader = thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut log = written.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
         });
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { child, line, log: Some(log) }
+        Self { child, line, log, reader: Some(reader) }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -66,10 +71,17 @@ impl Program {
         self.child.wait().unwrap();
     }
 
+    /// Whether this stands in its log.
+    pub(crate) fn said_so_far(&self, words: &str) -> bool {
+        self.log.lock().unwrap().contains(words)
+    }
+
     /// Waits for its end, and gives all that it logged.
     pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
-        (status, self.log.take().unwrap().join().unwrap())
+        self.reader.take().unwrap().join().unwrap();
+        let log = self.log.lock().unwrap().clone();
+        (status, log)
     }
 
     /// Bytes of memory that it has.
