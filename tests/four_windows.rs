@@ -4,7 +4,7 @@
 
 use std::{path::Path, time::Duration};
 
-use quartet_harness::{AppWindow, AppWindowOptions, Display, Programs, wait_until};
+use quartet_harness::{AppWindow, AppWindowOptions, Display, Programs, details_of, wait_until};
 use quartet_testkit::sound::{RATE, SoundServer};
 use serde_json::{Value, json};
 
@@ -41,6 +41,9 @@ fn four_windows_see_and_hear_each_other() -> anyhow::Result<()> {
     for (window, name) in windows.iter().zip(NAMES) {
         sees_three_moving_pictures(window, name)?;
     }
+
+    windows[1].click("details-toggle")?;
+    windows[1].wait_for("figures of three connections", &details_of(3))?;
 
     let folder = tempfile::tempdir()?;
     let tone = folder.path().join("tone.wav");

@@ -101,6 +101,9 @@ impl Model {
             Event::Error { code, message } => {
                 return Some(UiEvent::Notice(FailureView { code: code.as_str(), message }));
             }
+            Event::Stats(stats) if matches!(self.view.phase, PhaseView::InCall { .. }) => {
+                return Some(UiEvent::Figures(stats.into()));
+            }
             Event::Stats(_) | Event::Connected { .. } | Event::FirstAudio(_) => return None,
             Event::FirstVideo(_) => return None,
             Event::Roster(peers, policy) => {

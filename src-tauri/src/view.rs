@@ -3,8 +3,12 @@
 //! `ui/src/bindings.ts` is written from these by `cargo xtask bindings`; a test fails when it is
 //! stale.
 
+mod figures;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+
+pub use self::figures::{ConditionView, Figures, LimitView, PathView, PeerFigures, PictureFigures};
 
 /// Where the person is in the app.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, TS)]
@@ -390,6 +394,8 @@ pub enum UiEvent {
     Chat(Vec<ChatLineView>),
     /// To be shown for a moment.
     Reaction(ReactionView),
+    /// The figures of the call, once a second.
+    Figures(Figures),
     /// To be said once, in passing.
     Notice(FailureView),
 }
@@ -436,6 +442,12 @@ pub fn bindings() -> String {
         ChatLineView::decl(&config),
         ReactionKind::decl(&config),
         ReactionView::decl(&config),
+        LimitView::decl(&config),
+        PathView::decl(&config),
+        ConditionView::decl(&config),
+        PictureFigures::decl(&config),
+        PeerFigures::decl(&config),
+        Figures::decl(&config),
         UiEvent::decl(&config),
         Boot::decl(&config),
     ];

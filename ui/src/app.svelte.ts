@@ -15,6 +15,7 @@ import type {
   UiEvent,
 } from './bindings';
 import { Cheers } from './cheers.svelte';
+import { Details } from './doctor/details.svelte';
 import { EMPTY, Herald, take, type Inbox } from './chat/inbox';
 import { Hold } from './hold';
 import { InOrder } from './in_order';
@@ -75,6 +76,7 @@ export class App {
 
   inbox = $state.raw<Inbox>(EMPTY);
   chatOpen = $state(false);
+  readonly details = new Details();
   /** What is written and not sent; it stays while the chat is closed. */
   draft = $state('');
 
@@ -242,7 +244,10 @@ export class App {
 
   toggleChat(): void {
     if (this.chatOpen) this.closeChat();
-    else this.chatOpen = true;
+    else {
+      this.chatOpen = true;
+      this.details.open = false;
+    }
     this.readChat();
   }
 
@@ -250,6 +255,18 @@ export class App {
   closeChat(): void {
     this.chatOpen = false;
     document.querySelector<HTMLElement>('[data-testid="chat-toggle"]')?.focus();
+  }
+
+  toggleDetails(): void {
+    if (this.details.open) return this.closeDetails();
+    this.chatOpen = false;
+    this.details.open = true;
+  }
+
+  /** The focus goes back to what opens it. */
+  closeDetails(): void {
+    this.details.open = false;
+    document.querySelector<HTMLElement>('[data-testid="details-toggle"]')?.focus();
   }
 
   /** What is in front of the person's eyes is read. */
@@ -303,6 +320,8 @@ export class App {
         return this.takeChat(event.data);
       case 'reaction':
         return this.takeReaction(event.data);
+      case 'figures':
+        return this.details.take(event.data);
       case 'notice':
         return this.notify(event.data);
     }
@@ -316,10 +335,13 @@ export class App {
       this.refusal = null;
       const ofCall = ['leave', 'room', 'verify'].includes(this.dialog ?? '');
       if (view.phase.at !== 'in_call' && ofCall) this.dialog = null;
-      if (view.phase.at === 'in_call') this.beginChat();
       if (view.phase.at !== 'in_call') this.releaseSpace();
       this.reacting = false;
       this.cheers.clear();
+      if (view.phase.at === 'in_call') {
+        this.beginChat();
+        this.details.begin(performance.now());
+      }
       // What was noted is about a call or a room that is no longer in front of anybody.
       if (view.phase.at === 'home' || view.phase.at === 'left') this.notes = [];
     }
@@ -375,6 +397,7 @@ export class App {
 
   private hear(levels: LevelView[]): void {
     clearTimeout(this.silence);
+    this.details.hear(levels.find(({ tile }) => tile === 'own')?.level ?? null, performance.now());
     this.loud = new Map(levels.map(({ tile, level }) => [tile, loudness(level)]));
     const speaking = this.speech.hear(this.loud, performance.now());
     // Ten sets a second with the same people in them would redraw every tile.

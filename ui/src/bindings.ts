@@ -337,7 +337,127 @@ tile: string,
  */
 kind: ReactionKind, };
 
-export type UiEvent = { "type": "view", "data": AppView } | { "type": "levels", "data": Array<LevelView> } | { "type": "chat", "data": Array<ChatLineView> } | { "type": "reaction", "data": ReactionView } | { "type": "notice", "data": FailureView };
+export type LimitView = "none" | "bandwidth" | "cpu" | "view";
+
+export type PathView = { 
+/**
+ * `host`, `srflx`, `prflx` or `relay`.
+ */
+local: string, 
+/**
+ * The same.
+ */
+remote: string, 
+/**
+ * The own relay is reached by TCP or TLS.
+ */
+by_stream: boolean, };
+
+export type ConditionView = { 
+/**
+ * Why what they send here is no better.
+ */
+limited_by: LimitView, 
+/**
+ * Their machine does not keep up.
+ */
+busy: boolean, };
+
+export type PictureFigures = { 
+/**
+ * Pixels.
+ */
+width: number, 
+/**
+ * Pixels.
+ */
+height: number, 
+/**
+ * Pictures a second.
+ */
+fps: number, 
+/**
+ * Kilobits a second.
+ */
+kbps: number, };
+
+export type PeerFigures = { 
+/**
+ * 16 hexadecimal digits.
+ */
+id: string, 
+/**
+ * Once it is found.
+ */
+path: PathView | null, 
+/**
+ * There and back, milliseconds.
+ */
+rtt_ms: number | null, 
+/**
+ * What the line to there carries, kilobits a second, once that is known.
+ */
+estimate_kbps: number | null, 
+/**
+ * Share of the packets to there that did not arrive, 0..=1.
+ */
+loss_out: number, 
+/**
+ * Share of the packets from there that did not arrive, 0..=1.
+ */
+loss_in: number, 
+/**
+ * Pictures from there.
+ */
+picture_in: PictureFigures, 
+/**
+ * Time in which the picture stood still since the call began, milliseconds.
+ */
+frozen_ms: number, 
+/**
+ * Pictures to there.
+ */
+picture_out: PictureFigures, 
+/**
+ * Why those are no better.
+ */
+limited_by: LimitView, 
+/**
+ * The voice from there, kilobits a second.
+ */
+voice_in_kbps: number, 
+/**
+ * Voice that was played since the call began, milliseconds…
+ */
+played_ms: number, 
+/**
+ * …and how much of that was invented.
+ */
+concealed_ms: number, 
+/**
+ * How long a voice packet waits before it is played, milliseconds.
+ */
+voice_delay_ms: number, 
+/**
+ * The own voice to there, kilobits a second.
+ */
+voice_out_kbps: number, 
+/**
+ * How they are doing, once they have said so.
+ */
+condition: ConditionView | null, };
+
+export type Figures = { 
+/**
+ * The share of its time that the encoder works, 0 and up; `null` where that is not known.
+ */
+load: number | null, 
+/**
+ * The connections.
+ */
+peers: Array<PeerFigures>, };
+
+export type UiEvent = { "type": "view", "data": AppView } | { "type": "levels", "data": Array<LevelView> } | { "type": "chat", "data": Array<ChatLineView> } | { "type": "reaction", "data": ReactionView } | { "type": "figures", "data": Figures } | { "type": "notice", "data": FailureView };
 
 export type Boot = { 
 /**

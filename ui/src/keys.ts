@@ -9,6 +9,8 @@ export type Action =
   | 'hand'
   | 'react'
   | 'chat'
+  | 'chat'
+  | 'details'
   | 'copyLink'
   | 'room'
   | 'leave'
@@ -35,6 +37,7 @@ export const bindings: Record<Action, Binding> = {
   hand: { key: 'H', code: 'KeyH', places: ['in_call'], label: 'keys.hand' },
   react: { key: 'E', code: 'KeyE', places: ['in_call'], label: 'keys.react' },
   chat: { key: 'T', code: 'KeyT', places: ['in_call'], label: 'keys.chat' },
+  details: { key: 'D', code: 'KeyD', places: ['in_call'], label: 'keys.details' },
   copyLink: { key: 'C', code: 'KeyC', places: withDevices, label: 'keys.copyLink' },
   room: { key: 'P', code: 'KeyP', places: ['in_call'], label: 'keys.room' },
   leave: { key: 'L', code: 'KeyL', places: ['in_call'], label: 'keys.leave' },

@@ -58,6 +58,7 @@ const screens: [string, AppView, key?: string][] = [
   ['the settings above the green room', inGreenRoom([]), ','],
   ['the settings above the call', company, ','],
   ['the chat beside the call', company, 't'],
+  ['the details beside the call', company, 'd'],
   ['the help', company, '?'],
   ['the question before leaving', company, 'l'],
   ['the end', { ...inCall([]), phase: { at: 'left', failure: null } }],

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { flushSync } from 'svelte';
 
-import type { MarkView } from '../src/bindings';
+import type { MarkView, PeerFigures, UiEvent } from '../src/bindings';
+import { call } from './doctor/call';
 import {
   all,
   click,
@@ -501,4 +502,64 @@ it('without the app, says that it could not start', async () => {
   engine.connect.mockRejectedValueOnce(new Error('no app'));
   await open(view(), engine);
   expect(text('fatal')).toContain('Something went wrong inside the app');
+});
+
+describe('the details', () => {
+  const figures = (id: string, part: Partial<PeerFigures> = {}): UiEvent => ({
+    type: 'figures',
+    data: call({ first: () => part })
+      .history.slice(0, 1)
+      .map(({ load, peers }) => ({
+        load,
+        peers: peers.slice(0, 1).map((it) => ({ ...it, id })),
+      }))[0] ?? { load: null, peers: [] },
+  });
+
+  it('open and close by key, and give the focus back', async () => {
+    await open(inCall([peer('Ann')]));
+    press('d');
+    expect(find('details').contains(document.activeElement)).toBe(true);
+    press('Escape', {}, document.activeElement ?? document.body);
+    expect(all('details')).toHaveLength(0);
+    expect(document.activeElement).toBe(find('details-toggle'));
+  });
+
+  it('say the most likely cause first, with the figures of each', async () => {
+    const { engine } = await open(inCall([peer('Ann')]));
+    press('d');
+    for (let second = 0; second < 10; second++) {
+      engine.events(figures('Ann', { loss_in: 0.123, rtt_ms: 47 }));
+    }
+    flushSync();
+    expect(find('findings').querySelector('li')?.dataset['cause']).toBe('lossy_way');
+    expect(text('findings')).toContain('Data is lost between you and Ann.');
+    expect(text('connection')).toContain('12.3%');
+    expect(text('connection')).toContain('47 ms');
+    expect(text('path')).toBe('Straight, across the internet');
+  });
+
+  it('give way to the chat, and the chat to them', async () => {
+    await open(inCall([peer('Ann')]));
+    press('d');
+    click('chat-toggle');
+    expect([all('details').length, all('chat').length]).toEqual([0, 1]);
+    click('details-toggle');
+    expect([all('details').length, all('chat').length]).toEqual([1, 0]);
+  });
+
+  it('copy a report, or show it where the page may not copy', async () => {
+    await open(inCall([peer('Ann')]));
+    press('d');
+    const write = vi.fn(async (_text: string) => {});
+    vi.stubGlobal('navigator', { ...navigator, clipboard: { writeText: write } });
+    click('copy-report');
+    await settle();
+    expect(JSON.parse(write.mock.calls[0]?.[0] ?? '').people).toHaveLength(1);
+    expect(text('report-hint')).toContain('Copied');
+    write.mockRejectedValueOnce(new Error('no'));
+    click('copy-report');
+    await settle();
+    expect(JSON.parse((find('report') as HTMLTextAreaElement).value).quartet).toBe('0.1.0');
+    vi.unstubAllGlobals();
+  });
 });

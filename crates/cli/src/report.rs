@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use quartet_engine::{Limit, PeerStats, Stats};
+use quartet_engine::{Condition, PeerStats, PictureLimit, Stats};
 use quartet_proto::{PeerId, Reaction, RoomPolicy};
 use serde::Serialize;
 
@@ -108,10 +108,20 @@ struct Peer {
     rtt_ms: Option<f64>,
     estimate_kbps: Option<f64>,
     loss: f64,
+    loss_in: f64,
+    path: Option<Path>,
+    condition: Option<Condition>,
     video_in: VideoIn,
     video_out: VideoOut,
     audio_in: AudioIn,
     audio_out: AudioOut,
+}
+
+#[derive(Debug, Serialize)]
+struct Path {
+    local: String,
+    remote: String,
+    by_stream: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -133,7 +143,7 @@ struct VideoOut {
     fps: f64,
     kbps: f64,
     target_kbps: f64,
-    limited_by: &'static str,
+    limited_by: PictureLimit,
 }
 
 #[derive(Debug, Serialize)]
@@ -186,6 +196,13 @@ impl Peer {
             rtt_ms: rtt.map(milliseconds),
             estimate_kbps: estimate_kbps.map(|kbps| rounded(kbps.into())),
             loss: rounded((*loss).into()),
+            loss_in: rounded(stats.loss_in.into()),
+            path: stats.path.clone().map(|path| Path {
+                local: path.local,
+                remote: path.remote,
+                by_stream: path.by_stream,
+            }),
+            condition: stats.condition,
             video_in: VideoIn {
                 width: video_in.width,
                 height: video_in.height,
@@ -202,7 +219,7 @@ impl Peer {
                 fps: rounded(video_out.fps.into()),
                 kbps: rounded(video_out.kbps.into()),
                 target_kbps: rounded(video_out.target_kbps.into()),
-                limited_by: limit(video_out.limited_by),
+                limited_by: video_out.limited_by,
             },
             audio_in: AudioIn {
                 kbps: rounded(audio_in.kbps.into()),
@@ -269,15 +286,6 @@ impl Printed {
     }
 }
 
-fn limit(limit: Limit) -> &'static str {
-    match limit {
-        Limit::None => "none",
-        Limit::Bandwidth => "bandwidth",
-        Limit::Cpu => "cpu",
-        Limit::View => "view",
-    }
-}
-
 fn milliseconds(time: Duration) -> f64 {
     rounded(time.as_secs_f64() * 1000.0)
 }
@@ -289,7 +297,7 @@ fn rounded(value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use quartet_engine::EncodeStats;
+    use quartet_engine::{EncodeStats, PathStats};
 
     use super::*;
 
@@ -311,6 +319,13 @@ mod tests {
             rtt: Some(Duration::from_micros(1500)),
             estimate_kbps: Some(300.0),
             loss: 0.25,
+            loss_in: 0.125,
+            path: Some(PathStats {
+                local: "relay".to_owned(),
+                remote: "host".to_owned(),
+                by_stream: true,
+            }),
+            condition: Some(Condition { limited_by: PictureLimit::Bandwidth, busy: true }),
             video_in: quartet_engine::VideoInStats { fps: 29.970_001, ..Default::default() },
             video_out: Default::default(),
             audio_in: Default::default(),
@@ -334,6 +349,9 @@ mod tests {
                          "cpu_ms": 0.0 }],
             "peers": [{
                 "peer": "0000000000000001", "rtt_ms": 1.5, "estimate_kbps": 300.0, "loss": 0.25,
+                "loss_in": 0.125,
+                "path": { "local": "relay", "remote": "host", "by_stream": true },
+                "condition": { "limited_by": "bandwidth", "busy": true },
                 "video_in": { "width": 0, "height": 0, "fps": 29.97, "kbps": 0.0, "frames": 0,
                               "freezes": 0, "freeze_ms": 0.0, "longest_freeze_ms": 0.0 },
                 "video_out": { "width": 0, "height": 0, "fps": 0.0, "kbps": 0.0,

@@ -60,6 +60,10 @@ fn ours_and_two_browsers_are_equals_in_a_call() {
     firefox.sees("Chromium").unwrap();
     firefox.hears("Chromium", CHROMIUM_HZ).unwrap();
 
+    for guest in guests {
+        guest.reads_details_of(2).unwrap();
+    }
+
     // What a guest withholds is marked at the other one, does not arrive, and comes again.
     chromium.browser().click("mute").unwrap();
     firefox.wait_tile("Chromium", "muted", "true").unwrap();

@@ -43,17 +43,3 @@ pub struct Layer {
     /// Up to this temporal layer; 0 is the base layer alone, at half the pictures a second.
     pub temporal: u8,
 }
-
-/// Why a peer does not get the best picture that the source gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Limit {
-    /// It does.
-    #[default]
-    None,
-    /// The path to the peer carries no more.
-    Bandwidth,
-    /// This machine encodes no more.
-    Cpu,
-    /// The peer's window shows it no larger.
-    View,
-}

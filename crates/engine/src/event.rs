@@ -4,10 +4,10 @@ use std::time::Duration;
 
 pub use quartet_core::{
     chat::{ChatId, ChatLine, Witness},
-    layers::Limit,
     session::{Connection, Mark, Trust},
 };
 use quartet_media::DeviceError;
+pub use quartet_proto::{Condition, PictureLimit};
 use quartet_proto::{ErrorCode, MediaState, PeerId, PeerInfo, Reaction, RoomPolicy};
 
 /// A device or test source of the own side.
@@ -210,7 +210,7 @@ pub struct VideoOutStats {
     /// What the encoder aims at.
     pub target_kbps: f32,
     /// Why no more is sent.
-    pub limited_by: Limit,
+    pub limited_by: PictureLimit,
 }
 
 /// A voice from somebody.
@@ -241,17 +241,34 @@ pub struct AudioOutStats {
     pub packets: u64,
 }
 
+/// The way that packets take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathStats {
+    /// `host`, `srflx`, `prflx` or `relay`.
+    pub local: String,
+    /// The same.
+    pub remote: String,
+    /// The own relay is reached by TCP or TLS: UDP does not get through.
+    pub by_stream: bool,
+}
+
 /// The figures of one connection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PeerStats {
     /// Who.
     pub peer: PeerId,
+    /// Once it is found.
+    pub path: Option<PathStats>,
+    /// How the peer is doing, once it has said so.
+    pub condition: Option<Condition>,
     /// Round trip of the path.
     pub rtt: Option<Duration>,
     /// What the path to there carries, kilobits a second, once that is known.
     pub estimate_kbps: Option<f32>,
     /// Share of the packets to there that did not arrive, 0..=1, lately.
     pub loss: f32,
+    /// Share of the packets from there that did not arrive, 0..=1, since the last report.
+    pub loss_in: f32,
     /// Pictures from there.
     pub video_in: VideoInStats,
     /// Pictures to there.

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use quartet_core::{LinkEstimate, Rung, layers::Encoding};
 use quartet_media::{RungStats, VideoStats};
-use quartet_proto::PeerId;
+use quartet_proto::{Condition, PeerId, PictureLimit};
 use quartet_rtc::LinkStats;
 
 use crate::{
-    AudioInStats, AudioOutStats, EncodeStats, Limit, PeerStats, VideoInStats, VideoOutStats,
+    AudioInStats, AudioOutStats, EncodeStats, PathStats, PeerStats, VideoInStats, VideoOutStats,
     intake::IntakeFigures,
 };
 
@@ -38,7 +38,7 @@ pub(crate) struct Sending {
     pub(crate) width: u16,
     pub(crate) height: u16,
     pub(crate) target_bps: u32,
-    pub(crate) limited_by: Limit,
+    pub(crate) limited_by: PictureLimit,
 }
 
 /// The figures of one peer.
@@ -57,6 +57,8 @@ pub(crate) struct PeerMeter {
     voice_played: Counter,
     voice_out_bytes: Counter,
     voice_out_packets: Counter,
+    packets_in: Counter,
+    lost_in: Counter,
 }
 
 impl PeerMeter {
@@ -65,9 +67,12 @@ impl PeerMeter {
             measured_at: now,
             figures: PeerStats {
                 peer,
+                path: None,
+                condition: None,
                 rtt: None,
                 estimate_kbps: None,
                 loss: 0.0,
+                loss_in: 0.0,
                 video_in: VideoInStats::default(),
                 video_out: VideoOutStats::default(),
                 audio_in: AudioInStats::default(),
@@ -84,6 +89,8 @@ impl PeerMeter {
             voice_played: Counter::default(),
             voice_out_bytes: Counter::default(),
             voice_out_packets: Counter::default(),
+            packets_in: Counter::default(),
+            lost_in: Counter::default(),
         }
     }
 
@@ -92,10 +99,16 @@ impl PeerMeter {
         &self.figures
     }
 
+    /// What the peer has said of itself.
+    pub(crate) fn set_condition(&mut self, condition: Option<Condition>) {
+        self.figures.condition = condition;
+    }
+
     /// The peer is not connected: nothing flows, the totals stay.
     pub(crate) fn idle(&mut self) {
         let figures = &mut self.figures;
-        (figures.rtt, figures.estimate_kbps, figures.loss) = (None, None, 0.0);
+        (figures.rtt, figures.estimate_kbps, figures.path) = (None, None, None);
+        (figures.loss, figures.loss_in) = (0.0, 0.0);
         (figures.video_in.fps, figures.video_in.kbps) = (0.0, 0.0);
         (figures.video_out.fps, figures.video_out.kbps) = (0.0, 0.0);
         (figures.audio_in.kbps, figures.audio_out.kbps) = (0.0, 0.0);
@@ -130,6 +143,10 @@ impl PeerMeter {
         self.figures.rtt = estimate.and_then(|it| it.rtt).or(link.rtt);
         self.figures.estimate_kbps = estimate.map(|it| it.bitrate_bps as f32 / 1000.0);
         self.figures.loss = estimate.map_or(0.0, |it| it.loss);
+        let arrived = self.packets_in.update(link.video_in.packets + link.voice_in.packets);
+        let lost = self.lost_in.update(link.video_in.lost + link.voice_in.lost);
+        self.figures.loss_in = ratio(lost, arrived + lost);
+        self.figures.path = path(link);
         self.figures.video_in = VideoInStats {
             width: intake.width,
             height: intake.height,
@@ -227,6 +244,11 @@ impl RungMeter {
             cpu_ms: cpu_ms(&self.cpu_us),
         };
     }
+}
+
+fn path(link: &LinkStats) -> Option<PathStats> {
+    let (local, remote) = (link.local_candidate.clone()?, link.remote_candidate.clone()?);
+    Some(PathStats { local, remote, by_stream: link.relayed_by_stream })
 }
 
 fn micros(time: Duration) -> u64 {

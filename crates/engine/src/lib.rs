@@ -35,9 +35,9 @@ pub use command::{
 };
 pub use config::EngineConfig;
 pub use event::{
-    AudioInStats, AudioOutStats, ChatId, ChatLine, Connection, EncodeStats, EndReason, Event,
-    FailureCode, Limit, Mark, PeerStats, SourceKind, Stats, Trust, VideoInStats, VideoOutStats,
-    Witness,
+    AudioInStats, AudioOutStats, ChatId, ChatLine, Condition, Connection, EncodeStats, EndReason,
+    Event, FailureCode, Mark, PathStats, PeerStats, PictureLimit, SourceKind, Stats, Trust,
+    VideoInStats, VideoOutStats, Witness,
 };
 pub use event_queue::EventReceiver;
 pub use quartet_rtc::{IceConfig, IcePolicy};

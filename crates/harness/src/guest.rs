@@ -200,6 +200,13 @@ impl Guest {
         self.browser.wait_for(&format!("{name} in {lines} lines"), &is)
     }
 
+    /// Opens the details, and waits until they have figures of so many connections.
+    pub fn reads_details_of(&self, people: usize) -> anyhow::Result<()> {
+        self.browser.click("details-toggle")?;
+        self.browser.wait_for("figures", &details_of(people))?;
+        self.browser.click("details-toggle")
+    }
+
     /// Nothing went wrong in the page of which only its console or its policy tell.
     pub fn has_nothing_to_complain_of(&self) -> anyhow::Result<()> {
         let mut complaints = self.browser.violations()?;
@@ -215,6 +222,20 @@ impl Guest {
         let sound = format!("const sound = {}.srcObject;", voice(name));
         self.browser.eval(&format!("{sound} {LISTEN}"))
     }
+}
+
+/// Whether the details are open and show the round trip and the picture of so many people.
+#[must_use]
+pub fn details_of(people: usize) -> String {
+    format!(
+        "(() => {{
+            const shown = [...document.querySelectorAll('[data-testid=connection]')];
+            const text = (it) => it.textContent.replace(/[\\u2068\\u2069]/g, '');
+            const has = (it) => /\\d ms/.test(text(it)) && /\\d×\\d/.test(text(it));
+            return shown.length === {people} && shown.every(has)
+                && document.querySelector('[data-testid=findings] li') !== null;
+        }})()"
+    )
 }
 
 /// Digital silence has no level at all, which JSON writes as null.

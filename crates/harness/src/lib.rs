@@ -22,7 +22,7 @@ pub use app_window::{AppWindow, AppWindowOptions};
 pub use browser::{Browser, BrowserKind, BrowserOptions, CHROMIUM, CHROMIUM_FLAGS};
 pub use child::{Child, wait_until};
 pub use display::Display;
-pub use guest::Guest;
+pub use guest::{Guest, details_of};
 pub use participant::{Participant, ParticipantOptions};
 pub use programs::Programs;
 pub use server::SignallingServer;

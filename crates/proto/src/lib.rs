@@ -25,7 +25,7 @@ pub use message::{
     ServerMessage,
 };
 pub use name::{InvalidName, display_name};
-pub use peer_message::{PeerMessage, Reaction};
+pub use peer_message::{Condition, PeerMessage, PictureLimit, Reaction};
 pub use policy::RoomPolicy;
 pub use trust::{
     About, AuthKey, Code, CodePart, EMOJI, Emoji, Fingerprint, InvalidFingerprint, Nonce,

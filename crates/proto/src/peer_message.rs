@@ -39,6 +39,8 @@ pub enum PeerMessage {
         /// How.
         kind: Reaction,
     },
+    /// How the sender is doing, so that the receiver can tell why it gets what it gets.
+    Condition(Condition),
 }
 
 /// How somebody reacts without a word. A closed list: no text of a stranger's is shown by it.
@@ -57,4 +59,28 @@ pub enum Reaction {
     Wow,
     /// 🎉
     Party,
+}
+
+/// What of a participant decides what the others get from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Condition {
+    /// Why the receiver's picture is no better.
+    pub limited_by: PictureLimit,
+    /// The machine does not keep up.
+    pub busy: bool,
+}
+
+/// Why somebody does not get the best picture that the source gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PictureLimit {
+    /// They do.
+    #[default]
+    None,
+    /// The path to them carries no more.
+    Bandwidth,
+    /// The sender's machine encodes no more.
+    Cpu,
+    /// Their window shows it no larger.
+    View,
 }

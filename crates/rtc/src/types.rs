@@ -106,6 +106,8 @@ pub struct LinkStats {
     pub local_candidate: Option<String>,
     /// `host`, `srflx`, `prflx` or `relay`.
     pub remote_candidate: Option<String>,
+    /// The local end is a relay that is reached by TCP or TLS.
+    pub relayed_by_stream: bool,
     /// Pictures from the peer.
     pub video_in: StreamStats,
     /// Pictures to the peer.

@@ -131,6 +131,7 @@ export class DemoEngine implements CallEngine {
     if (at) this.stand(at, Number(this.query.get('people') ?? '3') - 1);
     else this.change({});
     setInterval(() => this.levels(), 100);
+    setInterval(() => this.figures(), 1000);
     return Promise.resolve({
       settings: this.settings,
       system_language: this.language,
@@ -364,6 +365,39 @@ export class DemoEngine implements CallEngine {
   private change(part: Partial<AppView>): void {
     this.view = { ...this.view, ...part };
     this.events({ type: 'view', data: this.view });
+  }
+
+  /** As of calls on an ordinary line; the second person's is thin. */
+  private figures(): void {
+    if (this.view.phase.at !== 'in_call') return;
+    const seconds = performance.now() / 1000;
+    const about = (value: number, phase: number) =>
+      value * (1 + 0.12 * Math.sin(seconds * 1.7 + phase) + 0.06 * Math.sin(seconds * 4.1 + phase));
+    const peers = (this.view.room?.peers ?? []).map(({ id, camera_off, muted }, index) => {
+      const thin = index === 1;
+      const size = thin ? { width: 320, height: 180 } : { width: 640, height: 360 };
+      const picture = { ...size, fps: 30, kbps: about(thin ? 150 : 620, index) };
+      const none = { width: 0, height: 0, fps: 0, kbps: 0 };
+      return {
+        id,
+        path: { local: 'host', remote: index === 0 ? 'host' : 'srflx', by_stream: false },
+        rtt_ms: about(thin ? 90 : 22, index),
+        estimate_kbps: about(2800, index),
+        loss_out: 0,
+        loss_in: Math.max(0, 0.004 * Math.sin(seconds / 3 + index)),
+        picture_in: camera_off ? none : picture,
+        frozen_ms: 0,
+        picture_out: { width: 640, height: 360, fps: 30, kbps: about(600, index + 4) },
+        limited_by: 'none' as const,
+        voice_in_kbps: muted ? 0 : about(31, index),
+        played_ms: seconds * 1000,
+        concealed_ms: 0,
+        voice_delay_ms: about(48, index),
+        voice_out_kbps: about(31, index + 2),
+        condition: { limited_by: thin ? ('bandwidth' as const) : ('none' as const), busy: false },
+      };
+    });
+    this.events({ type: 'figures', data: { load: 0.3, peers } });
   }
 
   private levels(): void {

@@ -132,6 +132,7 @@ export const en = {
   'control.help': 'Keyboard shortcuts',
   'control.dismiss': 'Dismiss',
   'control.room': 'People and who can join',
+  'control.details': 'Details of the connections',
 
   'reaction.thumbs_up': 'Thumbs up',
   'reaction.heart': 'Heart',
@@ -150,6 +151,97 @@ export const en = {
   'chat.tooLong': { one: '{count} byte too long', other: '{count} bytes too long' },
   'chat.newest': 'To the newest',
   'chat.passedOn': 'according to {name}',
+
+  'details.title': 'Details',
+  'details.close': 'Close the details',
+  'details.rtt': 'There and back',
+  'details.lossIn': 'Lost, incoming',
+  'details.lossOut': 'Lost, outgoing',
+  'details.voiceDelay': 'Voices wait',
+  'details.pictureIn': 'Picture in',
+  'details.pictureOut': 'Picture out',
+  'details.voices': 'Voice in / out',
+  'details.ms': '{value} ms',
+  'details.picture': '{size}, {fps}/s, {kbps} kbit/s',
+  'details.voiceBoth': '{incoming} / {outgoing} kbit/s',
+  'details.path.none': 'No connection yet',
+  'details.path.direct': 'Straight, in the same network',
+  'details.path.nat': 'Straight, across the internet',
+  'details.path.relay': 'Through a relay',
+  'details.path.stream': 'Through a relay, by TCP or TLS',
+  'details.copyReport': 'Copy a report',
+  'details.copied': 'Copied. You can send it to whoever helps you.',
+  'details.reportHint': 'Only numbers: no names, no addresses, no link.',
+  'details.report': 'Report',
+  'doctor.alone': 'Nobody else is here yet.',
+  'doctor.too_early': 'Measuring …',
+  'doctor.good': 'All is well.',
+  'doctor.network_lost':
+    'This computer is not connected to the network. Check the cable or the Wi-Fi: the call goes on by itself when it is back.',
+  'doctor.untrusted':
+    'The connection to {name} could not be verified, so nothing is sent. Send a new link another way.',
+  'doctor.no_path':
+    'There is no way to {name}: one of the networks lets nothing through. Another network helps, or a server with a relay (TURN).',
+  'doctor.no_relay':
+    'There is no way to {name} through a relay. Turn off “relay only” in the settings, or ask for a server with a relay (TURN).',
+  'doctor.path_lost': 'The connection to {name} was lost just now, and is looked for again.',
+  'doctor.microphone':
+    'Your microphone does not work, so nobody hears you. Choose another one in the settings.',
+  'doctor.speaker':
+    'Your speaker does not work, so you hear nobody. Choose another one in the settings.',
+  'doctor.camera': 'Your camera does not work. Choose another one in the settings.',
+  'doctor.busy_here':
+    'This computer is busy, so pictures are smaller. Close other programs, or turn your camera off.',
+  'doctor.busy_there': 'The computer of {name} is busy, so their picture is smaller.',
+  'doctor.download_full':
+    'Your download is full, so pictures come at {lines}p. Pause other downloads and films in your network.',
+  'doctor.upload_full_there':
+    'The upload of {name} is full, so their picture comes at {lines}p. They can pause other uploads, or move closer to their Wi-Fi.',
+  'doctor.upload_full':
+    'Your upload is full, so the others get your picture at {lines}p. Pause backups and other uploads, or turn your camera off.',
+  'doctor.download_full_there':
+    'The download of {name} is full, so they get your picture at {lines}p. They can pause other downloads.',
+  'doctor.way_in_full':
+    'The line from {name} to you is full, so their picture comes at {lines}p. Pausing other uploads there, or downloads here, helps.',
+  'doctor.way_out_full':
+    'The line from you to {name} is full, so they get your picture at {lines}p. Pausing other uploads here, or downloads there, helps.',
+  'doctor.lossy_here': 'Your network loses data. With Wi-Fi, move closer or use a cable.',
+  'doctor.lossy_there':
+    'The network of {name} loses data. With Wi-Fi, they can move closer or use a cable.',
+  'doctor.lossy_way':
+    'Data is lost between you and {name}. Whoever of you uses Wi-Fi can move closer or use a cable.',
+  'doctor.queue_here':
+    'Something fills your line, so everything comes late. Pause backups, uploads and downloads.',
+  'doctor.queue_there':
+    'Something fills the line of {name}, so they come late. They can pause uploads and downloads.',
+  'doctor.queue_way':
+    'Something fills the line between you and {name}, so everything comes late. Pausing uploads and downloads on both sides helps.',
+  'doctor.jitter_here':
+    'Your network delivers unevenly, so voices have to wait. With Wi-Fi, move closer or use a cable.',
+  'doctor.jitter_there':
+    'The network of {name} delivers unevenly, so their voice has to wait. With Wi-Fi, they can move closer or use a cable.',
+  'doctor.jitter_way':
+    'Data comes unevenly between you and {name}, so the voice has to wait. Whoever of you uses Wi-Fi can move closer or use a cable.',
+  'doctor.far':
+    '{name} is far away: it takes a moment until you hear each other. Let each other finish.',
+  'doctor.far_relay':
+    'The relay between you and {name} is far away, so it takes a moment until you hear each other. A relay (TURN) closer by would help.',
+  'doctor.no_picture':
+    'No picture comes from {name} although the camera is on. They can turn it off and on again.',
+  'doctor.no_voice':
+    'Nothing is heard from {name} although they are not muted. They can choose another microphone.',
+  'doctor.silent_microphone':
+    'Your microphone gives complete silence. It may be muted by a switch or key of its own; else choose another one in the settings.',
+  'doctor.server_away':
+    'The server does not answer. The call goes on, but nobody can join until it is back.',
+  'doctor.udp_blocked':
+    'Your network blocks UDP, so the way to {name} leads through a relay by TCP. It works, with a little more delay.',
+  'doctor.relay_chosen':
+    'Everything goes through a relay, as you chose: the others do not see your addresses, and everything takes a little longer.',
+  'doctor.relayed':
+    'There is no straight way to {name}, so a relay is used. It works, with a little more delay.',
+  'doctor.small_window':
+    'The picture of {name} is small because it is shown small here. Make the window larger for a sharper one.',
 
   'device.camera': 'Camera',
   'device.microphone': 'Microphone',
@@ -214,6 +306,7 @@ export const en = {
   'keys.hand': 'Raise or lower your hand',
   'keys.react': 'Reactions',
   'keys.chat': 'Open or close the chat',
+  'keys.details': 'Open or close the details',
   'keys.copyLink': 'Copy link',
   'keys.room': 'People and who can join',
   'keys.leave': 'Leave the call',

@@ -4,10 +4,10 @@ mod sharing;
 
 use std::time::{Duration, Instant};
 
-use quartet_proto::PeerId;
+use quartet_proto::{PeerId, PictureLimit};
 
 use self::sharing::{Share, Wish};
-use super::{Encoding, Layer, Limit, UPPER_LAYER};
+use super::{Encoding, Layer, UPPER_LAYER};
 use crate::Rung;
 
 /// What cameras and calls are made for; more would cost everybody and show nothing.
@@ -60,7 +60,7 @@ pub struct View {
     /// `None` for nothing: it cannot be seen there, or the path carries no picture at all.
     pub layer: Option<Layer>,
     /// Why it is not the best picture of the source.
-    pub limited_by: Limit,
+    pub limited_by: PictureLimit,
 }
 
 /// Decides from the budgets of all viewers which encodings run at which bitrate.
@@ -180,16 +180,16 @@ impl LayerPlan {
 }
 
 /// Why a viewer gets `layer` and not the whole of `best`.
-fn limit(viewer: &Viewer, layer: Option<Layer>, best: Rung, top: Rung) -> Limit {
+fn limit(viewer: &Viewer, layer: Option<Layer>, best: Rung, top: Rung) -> PictureLimit {
     let shown = Rung::shown_at(viewer.height);
     match (layer, shown) {
-        (_, None) => Limit::View,
-        (None, Some(_)) => Limit::Bandwidth,
-        (Some(layer), _) if layer.temporal < UPPER_LAYER => Limit::Bandwidth,
-        (Some(layer), _) if layer.rung == best => Limit::None,
-        (Some(layer), Some(shown)) if shown <= layer.rung => Limit::View,
-        (Some(layer), _) if top <= layer.rung => Limit::Cpu,
-        _ => Limit::Bandwidth,
+        (_, None) => PictureLimit::View,
+        (None, Some(_)) => PictureLimit::Bandwidth,
+        (Some(layer), _) if layer.temporal < UPPER_LAYER => PictureLimit::Bandwidth,
+        (Some(layer), _) if layer.rung == best => PictureLimit::None,
+        (Some(layer), Some(shown)) if shown <= layer.rung => PictureLimit::View,
+        (Some(layer), _) if top <= layer.rung => PictureLimit::Cpu,
+        _ => PictureLimit::Bandwidth,
     }
 }
 

@@ -309,6 +309,7 @@ impl Actor {
             meter: PeerMeter::new(peer, Instant::now()),
             view: DEFAULT_VIEW,
             shows: None,
+            condition: None,
             word: None,
             estimate: None,
             lossy_until: None,

@@ -6,7 +6,7 @@ use quartet_core::{
     LinkAction, LinkEstimate, LinkEvent, LinkState, chat::Input as ChatInput,
     session::Input as SessionInput,
 };
-use quartet_proto::{Epoch, IceServer, PeerId, PeerMessage};
+use quartet_proto::{Condition, Epoch, IceServer, PeerId, PeerMessage};
 use quartet_rtc::{Link, LinkConfig, LinkRole, LinkStats};
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +38,8 @@ pub(super) struct Peer {
     pub(super) view: u16,
     /// How high it shows the own picture, once it has said so.
     pub(super) shows: Option<u16>,
+    /// How it is doing, once it has said so.
+    pub(super) condition: Option<Condition>,
     /// What else the session wants it to be told.
     pub(super) word: Option<PeerMessage>,
     /// What the path to it carries, once that is known.
@@ -90,6 +92,7 @@ impl Peer {
 impl Actor {
     pub(super) fn link_news(&mut self, peer: PeerId, generation: Generation, news: LinkNews) {
         let (sending, largest) = (self.sending(peer), self.largest_view());
+        let busy = self.planning.is_busy();
         let known = self.call.as_mut().and_then(|call| call.peers.get_mut(&peer));
         let Some(known) = known else { return };
         let Peer { intake, link: Some(link), meter, .. } = known else { return };
@@ -136,6 +139,12 @@ impl Actor {
                 let now = Instant::now();
                 let estimate = known.estimate.as_ref();
                 meter.update(now, &stats, &intake.figures(), &sending, estimate);
+                meter.set_condition(known.condition);
+                // News at most once a second: people read it.
+                if let Opening::Open(open) = &link.state {
+                    let condition = Condition { limited_by: sending.limited_by, busy };
+                    open.tell(&PeerMessage::Condition(condition));
+                }
                 if link.path_wanted
                     && let LinkStats {
                         local_candidate: Some(local),

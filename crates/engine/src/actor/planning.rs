@@ -13,10 +13,10 @@ use quartet_core::{
     red::MAX_COPIES,
     session::Input as SessionInput,
 };
-use quartet_proto::{PeerId, PeerMessage};
+use quartet_proto::{PeerId, PeerMessage, PictureLimit};
 
 use super::{Actor, links::Peer};
-use crate::{DEFAULT_VIEW, Event, Limit, TileId, figures::Sending};
+use crate::{DEFAULT_VIEW, Event, TileId, figures::Sending};
 
 /// How often the load of the machine is looked at.
 const LOAD_INTERVAL: Duration = Duration::from_millis(500);
@@ -102,6 +102,11 @@ impl Actor {
             PeerMessage::Room { .. } => self.tell_session(SessionInput::Said { peer, message }),
             PeerMessage::Hand { .. } | PeerMessage::Reaction { .. } => {
                 self.gesture_heard(peer, &message);
+            }
+            PeerMessage::Condition(condition) => {
+                if let Some(known) = self.peer(peer) {
+                    known.condition = Some(condition);
+                }
             }
         }
     }
@@ -250,9 +255,9 @@ impl Actor {
     pub(super) fn sending(&self, peer: PeerId) -> Sending {
         let plan = &self.planning.plan;
         let view = plan.views.iter().find(|view| view.peer == peer);
-        let limited_by = match view.map_or(Limit::None, |view| view.limited_by) {
+        let limited_by = match view.map_or(PictureLimit::None, |view| view.limited_by) {
             // That no more may be encoded was chosen, not suffered.
-            Limit::Cpu if !self.planning.busy => Limit::None,
+            PictureLimit::Cpu if !self.planning.busy => PictureLimit::None,
             limit => limit,
         };
         let running = self.fan_out.rung(peer).zip(self.sources.encoder_stats());

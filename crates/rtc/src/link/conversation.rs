@@ -36,6 +36,7 @@ pub(super) struct Words {
     room: Option<PeerMessage>,
     hand: Option<PeerMessage>,
     reaction: Option<PeerMessage>,
+    condition: Option<PeerMessage>,
 }
 
 impl Words {
@@ -46,6 +47,7 @@ impl Words {
             PeerMessage::Room { .. } => &mut self.room,
             PeerMessage::Hand { .. } => &mut self.hand,
             PeerMessage::Reaction { .. } => &mut self.reaction,
+            PeerMessage::Condition(_) => &mut self.condition,
         };
         let news = place.as_ref() != Some(&message);
         *place = Some(message);
@@ -57,7 +59,7 @@ impl Words {
     }
 
     fn into_messages(self) -> impl Iterator<Item = PeerMessage> {
-        [self.room, self.view, self.hand, self.reaction].into_iter().flatten()
+        [self.room, self.view, self.hand, self.reaction, self.condition].into_iter().flatten()
     }
 
     /// Those that `said` has not, or has otherwise.
@@ -67,6 +69,7 @@ impl Words {
             room: self.room.filter(|word| said.room.as_ref() != Some(word)),
             hand: self.hand.filter(|word| said.hand.as_ref() != Some(word)),
             reaction: self.reaction.filter(|word| said.reaction.as_ref() != Some(word)),
+            condition: self.condition.filter(|word| said.condition.as_ref() != Some(word)),
         }
     }
 }

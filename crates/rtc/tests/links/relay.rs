@@ -22,6 +22,7 @@ async fn everything_can_go_through_a_relay() {
         assert!(side.candidate_types().iter().all(|kind| kind == "relay"));
         let stats = side.link.stats().await;
         assert_eq!(stats.local_candidate.as_deref(), Some("relay"));
+        assert!(!stats.relayed_by_stream);
     }
     pair.close().await;
 }
@@ -40,7 +41,9 @@ async fn a_relay_can_be_reached_by_tcp() {
     pair.reaches(LinkState::Connected).await;
     pair.exchange().await;
     for side in [&pair.offerer, &pair.answerer] {
-        assert_eq!(side.link.stats().await.local_candidate.as_deref(), Some("relay"));
+        let stats = side.link.stats().await;
+        assert_eq!(stats.local_candidate.as_deref(), Some("relay"));
+        assert!(stats.relayed_by_stream);
     }
     // After an ICE restart too, which makes new sockets and so new streams.
     pair.offerer.link.act(LinkAction::Offer { ice_restart: true });

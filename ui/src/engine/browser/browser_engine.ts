@@ -48,6 +48,9 @@ import { SPEAKERS_CAN_BE_CHOSEN, Voices } from './voices';
 /** Between two reports of how loud everybody is, milliseconds. */
 const LEVELS_EVERY = 100;
 
+/** Between two reports of how the connections are, milliseconds. */
+const FIGURES_EVERY = 1000;
+
 const OWN: TileId = 'own';
 
 export class BrowserEngine implements CallEngine, GuestPage {
@@ -75,6 +78,7 @@ export class BrowserEngine implements CallEngine, GuestPage {
   private watch: Driver<WatchInput> | null = null;
   private call: Call | null = null;
   private ticking: ReturnType<typeof setInterval> | undefined;
+  private measuring: ReturnType<typeof setInterval> | undefined;
 
   connect(events: (event: UiEvent) => void): Promise<Boot> {
     this.events = events;
@@ -188,6 +192,8 @@ export class BrowserEngine implements CallEngine, GuestPage {
       },
       tracks: (peer, tracks) => this.heardAndSeen(peer, tracks),
     });
+    clearInterval(this.measuring);
+    this.measuring = setInterval(() => void this.reportFigures(), FIGURES_EVERY);
   }
 
   confirmCode(peer: string, code: Code, matches: boolean): Promise<void> {
@@ -303,6 +309,7 @@ export class BrowserEngine implements CallEngine, GuestPage {
 
   private closeDevices(): void {
     clearInterval(this.ticking);
+    clearInterval(this.measuring);
     this.sources.close();
     this.levels.forget(OWN);
     this.device('speaker', { is: 'none' });
@@ -416,6 +423,13 @@ export class BrowserEngine implements CallEngine, GuestPage {
       data.push({ tile, level });
     }
     this.events({ type: 'levels', data });
+  }
+
+  private async reportFigures(): Promise<void> {
+    const { call } = this;
+    // A connection that has just ended counts nothing any more.
+    const data = await call?.figures().catch(() => null);
+    if (data && call === this.call) this.events({ type: 'figures', data });
   }
 
   private keep(settings: Settings): void {

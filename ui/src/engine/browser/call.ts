@@ -1,6 +1,6 @@
 // One visit to a room, carried out: the session with its socket, and a link to each person there.
 
-import type { Settings } from '../../bindings';
+import type { Figures, PeerFigures, Settings } from '../../bindings';
 import { Chatting } from './chatting';
 import type { ChatLine } from './core/chat';
 import { Gestures } from './core/gestures';
@@ -9,8 +9,9 @@ import { Driver, type Other } from './driver';
 import { usableIceServers } from './core/ice';
 import type { Epoch, IceServer, MediaState, PeerId } from './core/messages';
 import type { LinkAction, SessionEvent } from './core/output';
-import type { PeerMessage, Reaction, RoomWord } from './core/peer_message';
-import { GROWTH, sending, sendingAtAge } from './core/sending';
+import { FigureReader } from './core/figures';
+import type { ConditionWord, PeerMessage, Reaction, RoomWord } from './core/peer_message';
+import { GROWTH, sending, sendingAtAge, type Sending } from './core/sending';
 import { Session, type Input, type SessionConfig } from './core/session';
 import type { Code } from './core/trust';
 import { PeerLink, type Tracks } from './peer_link';
@@ -51,6 +52,9 @@ export class Call {
   private readonly views = new Map<PeerId, number>();
   /** What each person is told past the server, again on each new link. */
   private readonly words = new Map<PeerId, RoomWord>();
+  /** How each person is doing, by their own word. */
+  private readonly conditions = new Map<PeerId, ConditionWord>();
+  private readonly readers = new Map<PeerId, FigureReader>();
   private readonly stream = new MediaStream();
   private readonly chatting: Chatting;
   private readonly own: PeerId;
@@ -135,6 +139,26 @@ export class Call {
     for (const [peer, { link }] of this.links) yield [peer, link.level()];
   }
 
+  /** The figures of the last second; asked for once a second. */
+  async figures(): Promise<Figures> {
+    const links = [...this.links].filter(([, { connectedAt }]) => connectedAt !== null);
+    const peers = await Promise.all(links.map(([peer, { link }]) => this.figuresOf(peer, link)));
+    return { load: null, peers };
+  }
+
+  private async figuresOf(peer: PeerId, link: PeerLink): Promise<PeerFigures> {
+    const report = await link.stats();
+    const reader = this.readers.get(peer) ?? new FigureReader(peer);
+    this.readers.set(peer, reader);
+    const figures = reader.read(performance.now(), report, this.conditions.get(peer) ?? null);
+    // A browser that encodes no more than is shown does not call that a limit.
+    const { scaled } = this.chosen(peer);
+    if (figures.limited_by === 'none' && scaled) figures.limited_by = 'view';
+    const { limited_by } = figures;
+    link.say({ type: 'condition', limited_by, busy: limited_by === 'cpu' });
+    return figures;
+  }
+
   private carryOut(output: Other): void {
     switch (output.type) {
       case 'open_link':
@@ -165,6 +189,8 @@ export class Call {
       this.shows.delete(id);
       this.views.delete(id);
       this.words.delete(id);
+      this.conditions.delete(id);
+      this.readers.delete(id);
       this.adapt();
     }
     if (event.type === 'ended') this.chatting.stop();
@@ -228,6 +254,9 @@ export class Call {
       case 'view':
         this.shows.set(peer, message.height);
         return this.adapt();
+      case 'condition':
+        this.conditions.set(peer, message);
+        return;
       case 'hand':
         if (this.gestures.heardHand(peer, message)) this.listener.hands(this.gestures.hands());
         return;
@@ -265,12 +294,18 @@ export class Call {
 
   /** Everybody gets of the picture what they show, as far as a browser can encode it for all. */
   private adapt(): void {
-    const source = this.tracks.video?.getSettings().height ?? 0;
     const now = performance.now();
     for (const [peer, { link, connectedAt }] of this.links) {
-      const later = sending(this.shows.get(peer) ?? null, this.present.size, source);
+      const { later, source } = this.chosen(peer);
       const age = connectedAt === null ? null : now - connectedAt;
       link.setSending(sendingAtAge(later, source, age));
     }
+  }
+
+  /** What somebody is sent of the own picture once the connection has settled. */
+  private chosen(peer: PeerId): { later: Sending; source: number; scaled: boolean } {
+    const source = this.tracks.video?.getSettings().height ?? 0;
+    const later = sending(this.shows.get(peer) ?? null, this.present.size, source);
+    return { later, source, scaled: later.scaleResolutionDownBy > 1 };
   }
 }

@@ -8,6 +8,7 @@
 import { ChatLink, type ChatLinkListener } from './chat_link';
 import { preferCodecs, type MediaKind } from './codecs';
 import { MAX_SDP_SECTIONS } from './core/limits';
+import type { Counted } from './core/figures';
 import type { ChatMessage } from './core/chat_message';
 import type { Candidate, DescriptionKind } from './core/messages';
 import type { LinkAction, LinkEvent, LinkState } from './core/output';
@@ -115,6 +116,13 @@ export class PeerLink {
     if (source.audioLevel === undefined) return null;
     const age = performance.timeOrigin + performance.now() - source.timestamp;
     return age < HEARD_FOR ? source.audioLevel * PEAK_TO_RMS : 0;
+  }
+
+  /** What the browser counts. */
+  async stats(): Promise<Counted[]> {
+    const report: Counted[] = [];
+    (await this.connection.getStats()).forEach((entry: Counted) => report.push(entry));
+    return report;
   }
 
   close(): void {

@@ -29,7 +29,7 @@ fn layers(plan: &Plan) -> Vec<Option<(Rung, u8)>> {
     plan.views.iter().map(|view| view.layer.map(|it| (it.rung, it.temporal))).collect()
 }
 
-fn limits(plan: &Plan) -> Vec<Limit> {
+fn limits(plan: &Plan) -> Vec<PictureLimit> {
     plan.views.iter().map(|view| view.limited_by).collect()
 }
 
@@ -91,14 +91,17 @@ fn the_size_follows_the_window() {
         assert_eq!(layers(&plan), [Some((expected, WHOLE))], "{height} pixels");
     }
     let plan = first(&SITUATION, &viewers(&[(2_000, u16::MAX)]));
-    assert_eq!((layers(&plan), limits(&plan)), (vec![Some((P720, WHOLE))], vec![Limit::None]));
+    assert_eq!(
+        (layers(&plan), limits(&plan)),
+        (vec![Some((P720, WHOLE))], vec![PictureLimit::None])
+    );
 }
 
 #[test]
 fn who_cannot_see_the_picture_gets_none_and_costs_nothing() {
     let plan = first(&SITUATION, &viewers(&[(2_000, 0), (2_000, 0)]));
     assert_eq!(plan.encodings, []);
-    assert_eq!(limits(&plan), [Limit::View; 2]);
+    assert_eq!(limits(&plan), [PictureLimit::View; 2]);
     assert_eq!(first(&SITUATION, &[]), Plan::default());
 }
 
@@ -125,7 +128,7 @@ fn a_weak_peer_gets_a_smaller_picture_and_the_others_what_they_had() {
     let plan = first(&SITUATION, &viewers(&[strong[0], strong[1], (300, 360)]));
     assert_eq!(running(&plan), [(P180, 250), (P360, 480)]);
     assert_eq!(received(&plan)[..2], received(&before)[..]);
-    assert_eq!(limits(&plan), [Limit::View, Limit::View, Limit::Bandwidth]);
+    assert_eq!(limits(&plan), [PictureLimit::View, PictureLimit::View, PictureLimit::Bandwidth]);
 }
 
 #[test]
@@ -220,10 +223,10 @@ fn the_machine_and_the_source_limit_the_size() {
     let wide = viewers(&[(2_000, 720)]);
     let busy = Situation { top: P360, ..SITUATION };
     let plan = first(&busy, &wide);
-    assert_eq!((running(&plan), limits(&plan)), (vec![(P360, 900)], vec![Limit::Cpu]));
+    assert_eq!((running(&plan), limits(&plan)), (vec![(P360, 900)], vec![PictureLimit::Cpu]));
     let small = Situation { source: (640, 480), ..SITUATION };
     let plan = first(&small, &wide);
-    assert_eq!((running(&plan), limits(&plan)), (vec![(P360, 900)], vec![Limit::None]));
+    assert_eq!((running(&plan), limits(&plan)), (vec![(P360, 900)], vec![PictureLimit::None]));
     let unknown = Situation { source: (0, 0), ..SITUATION };
     assert_eq!(running(&first(&unknown, &wide)), [(P720, 2_000)]);
     // What the machine gives back comes at once.

@@ -1,5 +1,6 @@
 // What two participants say to each other past the server, on the data channel `quartet`.
 
+import type { LimitView } from '../../../bindings';
 import { MAX_PEER_MESSAGE_BYTES, MAX_ROOM_IDS, MAX_U32, MAX_VIEW } from './limits';
 import type { PeerId, RoomPolicy } from './messages';
 
@@ -38,7 +39,16 @@ export interface ReactionWord {
   kind: Reaction;
 }
 
-export type PeerMessage = ViewWord | RoomWord | HandWord | ReactionWord;
+/** How the sender is doing, so that the receiver can tell why it gets what it gets. */
+export interface ConditionWord {
+  type: 'condition';
+  limited_by: LimitView;
+  busy: boolean;
+}
+
+export type PeerMessage = ViewWord | RoomWord | HandWord | ReactionWord | ConditionWord;
+
+const LIMITS: readonly LimitView[] = ['none', 'bandwidth', 'cpu', 'view'];
 
 /** The label and the id that both ends give the channel. */
 export const CHANNEL = { label: 'quartet', id: 0 } as const;
@@ -63,6 +73,8 @@ export function readPeerMessage(data: unknown): PeerMessage | null {
       return hand(it);
     case 'reaction':
       return reaction(it);
+    case 'condition':
+      return condition(it);
     default:
       return null;
   }
@@ -86,6 +98,12 @@ function room({ policy, change, ...lists }: Record<string, unknown>): RoomWord |
   const [admitted, removed] = [ids(lists['admitted']), ids(lists['removed'])];
   if (!isCount(change, MAX_U32) || !admitted || !removed) return null;
   return { type: 'room', policy, change, admitted, removed };
+}
+
+function condition({ limited_by, busy }: Record<string, unknown>): ConditionWord | null {
+  const limit = LIMITS.find((it) => it === limited_by);
+  if (!limit || typeof busy !== 'boolean') return null;
+  return { type: 'condition', limited_by: limit, busy };
 }
 
 function ids(value: unknown): PeerId[] | null {
