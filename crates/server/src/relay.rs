@@ -358,7 +358,7 @@ impl Relay {
         answer: &Answer,
     ) -> Result<Option<Vec<u8>>, u16> {
         let transaction = message.transaction_id();
-        if let Some((port, there)) = self.allocation_of(now, client) {
+        if let Ok((port, there)) = self.allocation_of(now, client) {
             if there.transaction != transaction {
                 return Err(ErrorCode::ALLOCATION_MISMATCH);
             }
@@ -412,9 +412,7 @@ impl Relay {
     ) -> Result<Option<Vec<u8>>, u16> {
         let lifetime = lifetime(message, &self.limits)?;
         let ends = attribute::<Lifetime>(message)?.is_some_and(|it| it.seconds() == 0);
-        let Some((port, allocation)) = self.allocation_of(now, client) else {
-            return Err(ErrorCode::ALLOCATION_MISMATCH);
-        };
+        let (port, allocation) = self.allocation_of(now, client)?;
         let key = allocation.asker.key.clone();
         if ends {
             self.end(port);
@@ -437,9 +435,7 @@ impl Relay {
             self.check_peer(address.ip())?;
         }
         let most = self.limits.permissions;
-        let Some((_, allocation)) = self.allocation_of(now, client) else {
-            return Err(ErrorCode::ALLOCATION_MISMATCH);
-        };
+        let (_, allocation) = self.allocation_of(now, client)?;
         for address in addresses {
             if !allocation.permit(now, address.ip(), most) {
                 return Err(ErrorCode::INSUFFICIENT_CAPACITY);
@@ -464,9 +460,7 @@ impl Relay {
         }
         self.check_peer(peer.ip())?;
         let most = self.limits.permissions;
-        let Some((_, allocation)) = self.allocation_of(now, client) else {
-            return Err(ErrorCode::ALLOCATION_MISMATCH);
-        };
+        let (_, allocation) = self.allocation_of(now, client)?;
         allocation.bind(now, number.channel(), peer, most)?;
         Ok(Some(answer.done(&allocation.asker.key)))
     }
@@ -509,13 +503,18 @@ impl Relay {
         if allowed { Ok(()) } else { Err(ErrorCode::FORBIDDEN) }
     }
 
-    fn allocation_of(&mut self, now: Instant, client: Client) -> Option<(u16, &mut Allocation)> {
-        let port = *self.clients.get(&client)?;
-        if !self.allocations.get(&port)?.is_alive(now) {
+    /// What the client has, and where; 437 when that is nothing.
+    fn allocation_of(
+        &mut self,
+        now: Instant,
+        client: Client,
+    ) -> Result<(u16, &mut Allocation), u16> {
+        const NONE: u16 = ErrorCode::ALLOCATION_MISMATCH;
+        let port = *self.clients.get(&client).ok_or(NONE)?;
+        if !self.allocations.get(&port).is_some_and(|it| it.is_alive(now)) {
             self.end(port);
-            return None;
         }
-        Some((port, self.allocations.get_mut(&port)?))
+        Ok((port, self.allocations.get_mut(&port).ok_or(NONE)?))
     }
 
     fn end(&mut self, port: u16) {

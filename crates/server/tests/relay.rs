@@ -9,6 +9,9 @@ mod asker;
 mod client;
 #[path = "relay/hostile.rs"]
 mod hostile;
+#[cfg(unix)]
+#[path = "sockets/program.rs"]
+mod program;
 #[path = "relay/rules.rs"]
 mod rules;
 #[path = "relay/sockets.rs"]

@@ -25,8 +25,8 @@ fn start() -> Server {
 }
 
 /// What somebody who joins is told.
-async fn welcome(server: &Server, n: u8) -> (Client, Vec<IceServer>) {
-    let mut client = Client::greeted(server.local_addr()).await;
+async fn welcome(server: SocketAddr, n: u8) -> (Client, Vec<IceServer>) {
+    let mut client = Client::greeted(server).await;
     let (media, policy) = (MediaState::default(), RoomPolicy::Open);
     let (room, key, name) = (room(1), key(n), "Guest".to_owned());
     client.send(ClientMessage::Join { room, key, name, media, policy, members: None }).await;
@@ -113,8 +113,8 @@ impl Line {
 async fn everybody_who_joins_is_handed_the_relay_and_it_relays_by_udp_and_tcp() {
     let server = start();
     let relay = server.relay_addr().unwrap();
-    let (_ann, for_ann) = welcome(&server, 1).await;
-    let (_bo, for_bo) = welcome(&server, 2).await;
+    let (_ann, for_ann) = welcome(server.local_addr(), 1).await;
+    let (_bo, for_bo) = welcome(server.local_addr(), 2).await;
     let urls: Vec<_> = for_ann.iter().flat_map(|it| it.urls.clone()).collect();
     assert_eq!(
         urls,
@@ -151,6 +151,28 @@ async fn everybody_who_joins_is_handed_the_relay_and_it_relays_by_udp_and_tcp() 
     UdpSocket::bind(relay).await.unwrap();
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn the_program_relays_when_asked_to_and_logs_nobody() {
+    let program = crate::program::Program::start(&["--turn-listen", "127.0.0.1:0"]);
+    let (_ann, for_ann) = welcome(program.address(), 1).await;
+    let relay = for_ann[0].urls[0].strip_prefix("stun:").unwrap().parse().unwrap();
+    let mut line = Line::udp(relay).await;
+    let (ann, relayed) = line.allocate(&for_ann[1]).await;
+    assert!(line.ask(&ann.permit(relayed)).await.is_done());
+    // Only another relayed end is there, and nothing of the host.
+    let home = SocketAddr::from(([192, 168, 0, 1], 53));
+    assert_eq!(line.ask(&ann.permit(home)).await.error, Some(403));
+    line.say(b"garbage").await;
+    program.signal("TERM");
+    let (status, log) = program.ended();
+    assert!(status.success(), "{log}");
+    for secret in [&ann.username, &ann.password, &relayed.to_string(), "192.168"] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+    assert!(log.contains("relaying"), "{log}");
+}
+
 #[tokio::test]
 async fn garbage_stops_neither_the_relay_nor_the_server() {
     let seed = fastrand::u64(..);
@@ -176,7 +198,7 @@ async fn garbage_stops_neither_the_relay_nor_the_server() {
         let mut rest = Vec::new();
         let _reset = timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("it is closed");
     }
-    let (_ann, for_ann) = welcome(&server, 1).await;
+    let (_ann, for_ann) = welcome(server.local_addr(), 1).await;
     Line::udp(relay).await.allocate(&for_ann[1]).await;
     Line::tcp(relay).await.allocate(&for_ann[1]).await;
     server.stop().await;
