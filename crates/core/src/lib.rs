@@ -21,6 +21,7 @@ pub mod repair;
 mod rung;
 mod sender_clock;
 pub mod session;
+pub mod transfer;
 mod voice_buffer;
 pub mod vp8;
 

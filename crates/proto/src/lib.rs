@@ -5,6 +5,8 @@
 
 mod chat;
 mod error_code;
+mod file_name;
+mod files;
 mod ice_server;
 mod ids;
 pub mod limits;
@@ -17,6 +19,11 @@ mod trust;
 
 pub use chat::{ChatMessage, Heard, InvalidChatText, chat_text};
 pub use error_code::ErrorCode;
+pub use file_name::{numbered_file_name, safe_file_name};
+pub use files::{
+    FileAbsence, FileId, FileOffer, FileProgress, FilesMessage, PIECE_HEADER_BYTES, PieceHeader,
+    chunk_bytes, chunk_count, chunk_range,
+};
 pub use ice_server::{IceServer, InvalidIceServer};
 pub use ids::{InvalidId, PeerId, RoomId, SessionKey};
 pub use link::{InvalidLink, JoinLink, LinkSecret, ServerUrl};

@@ -78,3 +78,29 @@ pub const REACTIONS_PER_SECOND: u32 = 2;
 /// Reactions of one person that are shown at once; twice as many as may be sent, for those that were
 /// held up on their way.
 pub const REACTION_BURST_HEARD: u32 = 2 * REACTION_BURST;
+/// Bytes of a file: what chunks of 4 MiB come to, of which several fit into memory.
+pub const MAX_FILE_BYTES: u64 = 1 << 38;
+/// Bytes of UTF-8 of a file's name: what file systems allow.
+pub const MAX_FILE_NAME_BYTES: usize = 255;
+/// Bytes of a file's media type; RFC 6838 allows 127 on each side of the slash.
+pub const MAX_FILE_KIND_BYTES: usize = 255;
+/// Bytes of a chunk, of which each is verified by itself, in files that are not larger than
+/// [`MAX_CHUNKS`] of them: what is lost with a connection, little beside what is sent in a second.
+pub const CHUNK_BYTES: u64 = 256 * 1024;
+/// Chunks of a file: their hashes then take at most 2 MiB. Larger files have larger chunks.
+pub const MAX_CHUNKS: u32 = 65_536;
+/// Bytes of a file in one message: a browser takes 256 KiB, but while a message is under way, no
+/// other one of the same connection is.
+pub const MAX_PIECE_BYTES: usize = 32 * 1024;
+/// Bytes of one message on the files' control channel ([`crate::FilesMessage`]): the longest name
+/// and kind, each of their characters escaped.
+pub const MAX_FILES_MESSAGE_BYTES: usize = 4096;
+/// Files that one participant offers to another at once.
+pub const MAX_FILES_OFFERED: usize = 64;
+/// Parts of files that one participant may have asked another for without an answer; with chunks of
+/// 256 KiB that is a third of a second at 100 Mbit/s, twice over.
+pub const MAX_FILE_REQUESTS: usize = 32;
+/// Messages on the files' control channel that may come at once…
+pub const FILES_BURST: u32 = 1000;
+/// …and a second: 250 acknowledgements, and as many requests.
+pub const FILES_MESSAGES_PER_SECOND: u32 = 500;

@@ -7,9 +7,9 @@ use std::{
 };
 
 use quartet_proto::{
-    About, ChatMessage, ClientMessage, Code, CodePart, EMOJI, ErrorCode, Fingerprint, JoinLink,
-    LinkSecret, Nonce, PROTOCOL_VERSION, PeerId, PeerMessage, Proof, ServerMessage, ServerUrl,
-    SessionKey, Statement, Word, limits,
+    About, ChatMessage, ClientMessage, Code, CodePart, EMOJI, ErrorCode, FilesMessage, Fingerprint,
+    JoinLink, LinkSecret, Nonce, PROTOCOL_VERSION, PeerId, PeerMessage, Proof, ServerMessage,
+    ServerUrl, SessionKey, Statement, Word, limits,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -81,6 +81,7 @@ fn every_example_is_a_message_and_says_all_of_it() {
             "From the server" | "Errors" => assert_same_after_reading::<ServerMessage>(value),
             "Between participants" => assert_same_after_reading::<PeerMessage>(value),
             "Chat" => assert_same_after_reading::<ChatMessage>(value),
+            "Files" => assert_same_after_reading::<FilesMessage>(value),
             other => panic!("an example under “{other}” belongs to no direction: {value}"),
         }
     }
@@ -92,7 +93,8 @@ fn every_message_has_an_example() {
     assert_eq!(words::<ClientMessage>(unknown.clone()), examples_of("From the client"));
     assert_eq!(words::<ServerMessage>(unknown.clone()), examples_of("From the server"));
     assert_eq!(words::<PeerMessage>(unknown.clone()), examples_of("Between participants"));
-    assert_eq!(words::<ChatMessage>(unknown), examples_of("Chat"));
+    assert_eq!(words::<ChatMessage>(unknown.clone()), examples_of("Chat"));
+    assert_eq!(words::<FilesMessage>(unknown), examples_of("Files"));
 }
 
 #[test]
@@ -171,6 +173,9 @@ fn every_limit_is_quoted_with_its_value() {
         CHAT_HISTORY CHAT_HISTORY_BYTES MAX_CHAT_AUTHORS CHAT_BURST CHAT_MESSAGES_PER_SECOND
         CHAT_BYTES_PER_SECOND
         REACTION_BURST REACTIONS_PER_SECOND REACTION_BURST_HEARD
+        MAX_FILE_BYTES MAX_FILE_NAME_BYTES MAX_FILE_KIND_BYTES CHUNK_BYTES MAX_CHUNKS MAX_PIECE_BYTES
+        MAX_FILES_MESSAGE_BYTES MAX_FILES_OFFERED MAX_FILE_REQUESTS FILES_BURST
+        FILES_MESSAGES_PER_SECOND
     };
     let in_source: BTreeSet<String> = LIMITS
         .lines()

@@ -1,0 +1,6 @@
+//! Transfers between simulated people, in virtual time.
+
+mod faults;
+mod hostile;
+mod rules;
+mod world;
