@@ -29,6 +29,15 @@ const COMMANDS: &[&str] = &[
     "refresh_tile",
     "view_tile",
     "confirm_code",
+    "pick_files",
+    "offer_dropped",
+    "offer_pasted",
+    "accept_file",
+    "cancel_file",
+    "pause_file",
+    "withdraw_file",
+    "hold_file",
+    "show_file",
 ];
 
 /// So that the Rust tests need no npm; `cargo xtask` always builds the real page first.

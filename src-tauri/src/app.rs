@@ -3,9 +3,10 @@
 //! Commands come on tokio threads, events of the engine in one task. The lock is held for moments
 //! only, never across an await.
 
+mod files;
 mod voices;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use parking_lot::Mutex;
 use quartet_devices::{DeviceList, Watch};
@@ -28,6 +29,7 @@ use crate::{
     model::Model,
     settings::SettingsFile,
     tiles::Tiles,
+    transfers::Transfers,
     view::{Boot, DeviceState, DoorView, FailureView, PolicyView, RoomView, Settings, UiEvent},
 };
 
@@ -37,6 +39,8 @@ pub(crate) struct App {
     tiles: Tiles,
     host: AsyncMutex<Host>,
     watch: Mutex<Option<Watch>>,
+    /// For what was pasted; there while the app runs.
+    pasted: PathBuf,
     state: Mutex<State>,
 }
 
@@ -50,6 +54,10 @@ struct State {
     devices_open: bool,
     media: MediaState,
     link: Option<JoinLink>,
+    /// Files that were taken.
+    transfers: Transfers,
+    /// Files that were dropped on the window, until it is said whom they are for.
+    dropped: Vec<PathBuf>,
     page: Option<Channel<UiEvent>>,
     /// What a page that has not come up yet is to be told.
     unsaid: Option<FailureView>,
@@ -63,7 +71,11 @@ impl fmt::Debug for App {
 
 impl App {
     /// Starts the engine; call it inside the runtime. The events go to [`Self::run`].
-    pub(crate) fn start(file: SettingsFile) -> (Arc<Self>, EventReceiver) {
+    pub(crate) fn start(
+        file: SettingsFile,
+        transfers: Transfers,
+        pasted: PathBuf,
+    ) -> (Arc<Self>, EventReceiver) {
         let (engine, events) = Engine::start(EngineConfig::default());
         let refresher = engine.clone();
         let settings = file.load();
@@ -80,6 +92,8 @@ impl App {
             devices_open: false,
             media,
             link: None,
+            transfers,
+            dropped: Vec::new(),
             page: None,
             unsaid: None,
         };
@@ -88,6 +102,7 @@ impl App {
             tiles: Tiles::new(Arc::new(move |tile| refresher.send(Command::Refresh(tile)))),
             host: AsyncMutex::default(),
             watch: Mutex::new(None),
+            pasted,
             state: Mutex::new(state),
         };
         (Arc::new(app), events)
@@ -98,6 +113,7 @@ impl App {
         while let Some(event) = events.recv().await {
             let mut state = self.state.lock();
             let was_in_call = state.model.is_in_call();
+            self.follow_file(&mut state, &event);
             let told = state.model.apply(event);
             if was_in_call && !state.model.is_in_call() {
                 self.close_devices(&mut state);
@@ -127,6 +143,7 @@ impl App {
             && let Some(page) = &state.page
         {
             let _ = page.send(UiEvent::Chat(state.model.chat()));
+            let _ = page.send(UiEvent::Files(state.model.files()));
         }
         Boot {
             settings: state.settings.clone(),
@@ -387,6 +404,7 @@ impl App {
         // Last, so that even those who are in a call on it learn that this one has left.
         self.host.lock().await.stop().await;
         self.tiles.stop();
+        self.forget_pasted();
         if let Err(error) = watch.await {
             tracing::error!(%error, "the watch over the devices did not end well");
         }
@@ -518,9 +536,13 @@ impl State {
     }
 
     fn show(&self) {
+        self.tell(UiEvent::View(Box::new(self.model.view().clone())));
+    }
+
+    fn tell(&self, event: UiEvent) {
         if let Some(page) = &self.page {
             // A page that is being reloaded asks for everything again.
-            let _ = page.send(UiEvent::View(Box::new(self.model.view().clone())));
+            let _ = page.send(event);
         }
     }
 }

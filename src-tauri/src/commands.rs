@@ -1,12 +1,12 @@
 //! The page's commands: each a line or two into [`App`].
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use quartet_engine::{SourceKind, TileId};
-use quartet_proto::{Code, PeerId};
+use quartet_proto::{Code, FileId, PeerId};
 use tauri::{
-    AppHandle, State, command,
-    ipc::{Channel, InvokeResponseBody},
+    AppHandle, Manager as _, State, command,
+    ipc::{Channel, InvokeBody, InvokeResponseBody, Request},
 };
 use tauri_plugin_clipboard_manager::ClipboardExt as _;
 use tauri_plugin_dialog::DialogExt as _;
@@ -179,6 +179,116 @@ pub(crate) fn confirm_code(
     let code = Code::from_places(code).ok_or_else(|| misuse("code"))?;
     app.confirm_code(peer, code, matches);
     Ok(())
+}
+
+#[command]
+pub(crate) async fn pick_files(
+    handle: AppHandle,
+    app: Shared<'_>,
+    to: Option<String>,
+) -> Result<(), FailureView> {
+    let to = recipient(to)?;
+    let (picked, answer) = tokio::sync::oneshot::channel();
+    handle.dialog().file().pick_files(move |files| {
+        // Nobody waits any more when the app is closing.
+        let _ = picked.send(files);
+    });
+    let files = answer.await.ok().flatten().unwrap_or_default();
+    let paths = files.into_iter().filter_map(|file| file.into_path().ok()).collect();
+    app.offer_files(paths, to)
+}
+
+#[command]
+pub(crate) fn offer_dropped(app: Shared<'_>, to: Option<String>) -> Result<(), FailureView> {
+    app.offer_dropped(recipient(to)?)
+}
+
+/// The bytes are the whole body; the rest is in headers, percent-encoded.
+#[command]
+pub(crate) async fn offer_pasted(app: Shared<'_>, request: Request<'_>) -> Result<(), FailureView> {
+    let header = |name| {
+        let value = request.headers().get(name)?.to_str().ok()?;
+        percent_encoding::percent_decode_str(value).decode_utf8().ok().map(String::from)
+    };
+    let InvokeBody::Raw(content) = request.body() else { return Err(misuse("file")) };
+    let name = header("quartet-name").ok_or_else(|| misuse("name"))?;
+    app.offer_pasted(&name, content, recipient(header("quartet-to"))?)
+}
+
+/// Into the folder for downloads, or into one that the person chooses.
+#[command]
+pub(crate) async fn accept_file(
+    handle: AppHandle,
+    app: Shared<'_>,
+    file: String,
+    choose: bool,
+) -> Result<(), FailureView> {
+    let file = file_id(&file)?;
+    let folder = if choose { pick_folder(&handle).await } else { downloads(&handle) };
+    if let Some(folder) = folder {
+        app.accept_file(file, folder);
+    } else if !choose {
+        return Err(misuse("folder"));
+    }
+    Ok(())
+}
+
+#[command]
+pub(crate) fn cancel_file(app: Shared<'_>, file: String) -> Result<(), FailureView> {
+    app.cancel_file(file_id(&file)?);
+    Ok(())
+}
+
+#[command]
+pub(crate) fn pause_file(app: Shared<'_>, file: String, paused: bool) -> Result<(), FailureView> {
+    app.pause_file(file_id(&file)?, paused);
+    Ok(())
+}
+
+#[command]
+pub(crate) fn withdraw_file(
+    app: Shared<'_>,
+    file: String,
+    peer: String,
+) -> Result<(), FailureView> {
+    app.withdraw_file(file_id(&file)?, peer_id(&peer)?);
+    Ok(())
+}
+
+#[command]
+pub(crate) fn hold_file(app: Shared<'_>, file: String, held: bool) -> Result<(), FailureView> {
+    app.hold_file(file_id(&file)?, held);
+    Ok(())
+}
+
+/// Shows the folder that a file lies in. Never the file itself: that could be a program.
+#[command]
+pub(crate) fn show_file(app: Shared<'_>, file: String) -> Result<(), FailureView> {
+    let folder = app.folder_of(file_id(&file)?).ok_or_else(|| misuse("file"))?;
+    open::that_detached(folder)
+        .map_err(|error| FailureView { code: "open_folder".to_owned(), message: error.to_string() })
+}
+
+fn recipient(to: Option<String>) -> Result<Option<PeerId>, FailureView> {
+    to.filter(|to| !to.is_empty()).map(|to| peer_id(&to)).transpose()
+}
+
+fn file_id(text: &str) -> Result<FileId, FailureView> {
+    text.parse().map_err(|_| misuse("file"))
+}
+
+/// Where downloads go here; else the person's own folder.
+fn downloads(handle: &AppHandle) -> Option<PathBuf> {
+    let path = handle.path();
+    path.download_dir().or_else(|_| path.home_dir()).ok()
+}
+
+async fn pick_folder(handle: &AppHandle) -> Option<PathBuf> {
+    let (picked, answer) = tokio::sync::oneshot::channel();
+    handle.dialog().file().pick_folder(move |folder| {
+        let _ = picked.send(folder);
+    });
+    answer.await.ok()??.into_path().ok()
 }
 
 fn tile_id(text: &str) -> Result<TileId, FailureView> {

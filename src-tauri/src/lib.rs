@@ -9,15 +9,17 @@ mod model;
 mod platform;
 mod settings;
 mod tiles;
+mod transfers;
 pub mod view;
 
 use std::sync::Arc;
 
 use app::App;
 use settings::SettingsFile;
-use tauri::{AppHandle, Manager as _, RunEvent};
+use tauri::{AppHandle, DragDropEvent, Manager as _, RunEvent, WindowEvent};
 use tauri_plugin_deep_link::DeepLinkExt as _;
 use tracing_subscriber::EnvFilter;
+use transfers::Transfers;
 
 /// What is logged unless `RUST_LOG` says otherwise: the libraries' own lines can name addresses.
 const LOG: &str = "off,quartet=warn";
@@ -96,11 +98,31 @@ pub fn run() -> Result<(), StartError> {
             commands::refresh_tile,
             commands::view_tile,
             commands::confirm_code,
+            commands::pick_files,
+            commands::offer_dropped,
+            commands::offer_pasted,
+            commands::accept_file,
+            commands::cancel_file,
+            commands::pause_file,
+            commands::withdraw_file,
+            commands::hold_file,
+            commands::show_file,
         ])
+        .on_window_event(|window, event| {
+            if let WindowEvent::DragDrop(DragDropEvent::Drop { paths, .. }) = event {
+                window.state::<Arc<App>>().files_dropped(paths.clone());
+            }
+        })
         .setup(|tauri_app| {
             platform::is_first_start();
-            let file = SettingsFile::new(tauri_app.path().app_config_dir()?);
-            let (app, events) = tauri::async_runtime::block_on(async { App::start(file) });
+            let folder = tauri_app.path().app_config_dir()?;
+            let transfers = Transfers::load(&folder);
+            // Of this run of the app alone: several may run.
+            let pasted = tauri_app.path().app_cache_dir()?.join("pasted");
+            let pasted = pasted.join(std::process::id().to_string());
+            let file = SettingsFile::new(folder);
+            let (app, events) =
+                tauri::async_runtime::block_on(async { App::start(file, transfers, pasted) });
             // Ends with the engine, which ends in `stop`.
             tauri::async_runtime::spawn(Arc::clone(&app).run(events));
             tauri_app.manage(app);

@@ -1,15 +1,17 @@
 //! The page's picture of the app, kept true by what the engine says. Pure: no I/O, no clock.
 
-use std::collections::BTreeMap;
+mod files;
+
+use std::{collections::BTreeMap, path::Path};
 
 use quartet_engine::{ChatId, ChatLine, Connection, EndReason, Event, Mark, SourceKind, Trust};
 use quartet_media::DeviceError;
-use quartet_proto::{Code, MediaState, PeerId, PeerInfo, Reaction, RoomPolicy};
+use quartet_proto::{Code, FileId, MediaState, PeerId, PeerInfo, Reaction, RoomPolicy};
 
 use crate::view::{
     AppView, ChatLineView, ConnectionView, DeviceState, DevicesView, DoorView, FailureView,
-    KnockView, LevelView, MarkView, PeerView, PhaseView, PolicyView, ReactionKind, ReactionView,
-    RemovedView, RoomView, TrustView, UiEvent,
+    FileView, HashingView, KnockView, LevelView, MarkView, PeerView, PhaseView, PolicyView,
+    ReactionKind, ReactionView, RemovedView, RoomView, TrustView, UiEvent,
 };
 
 /// The view, and the few rules by which it changes.
@@ -22,6 +24,7 @@ pub(crate) struct Model {
     chat: BTreeMap<ChatId, ChatLineView>,
     /// How loud people are to be heard in the present call, those included who may come back.
     volumes: BTreeMap<PeerId, u16>,
+    files: files::Files,
 }
 
 /// Percent: as somebody comes.
@@ -129,11 +132,28 @@ impl Model {
                     room.hands = hands;
                 }
             }
+            Event::File(state) if matches!(self.view.phase, PhaseView::InCall { .. }) => {
+                return Some(UiEvent::Files(vec![self.files.take(state)]));
+            }
+            Event::FileHashing { name, bytes, of } => {
+                return Some(UiEvent::FileHashing(HashingView { name, bytes, of }));
+            }
+            Event::FileNotOffered { name } => {
+                let code = "file_not_offered".to_owned();
+                return Some(UiEvent::Notice(FailureView { code, message: name }));
+            }
+            Event::FileSaved { file, path } => {
+                self.files.saved(file, path);
+                return None;
+            }
+            // Of a call that the person has left.
+            Event::File(_) => return None,
             Event::Waiting => self.view.phase = PhaseView::Waiting,
             Event::Joined { you, present } => {
                 self.own = Some(you);
                 self.chat.clear();
                 self.volumes.clear();
+                self.files.clear();
                 self.change_door(|door| *door = DoorView::default());
                 self.view.phase = PhaseView::InCall { signalling_online: true };
                 if let Some(room) = &mut self.view.room {
@@ -193,6 +213,16 @@ impl Model {
     /// The chat so far.
     pub(crate) fn chat(&self) -> Vec<ChatLineView> {
         self.chat.values().cloned().collect()
+    }
+
+    /// The files so far.
+    pub(crate) fn files(&self) -> Vec<FileView> {
+        self.files.all()
+    }
+
+    /// Where a file that has come is.
+    pub(crate) fn saved(&self, file: FileId) -> Option<&Path> {
+        self.files.path(file)
     }
 
     fn chat_line(&mut self, line: ChatLine) -> ChatLineView {

@@ -382,6 +382,69 @@ pub struct ChatLineView {
     pub passed_on_by: Option<String>,
 }
 
+/// How far a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum FilePhaseView {
+    /// Waits for whom it is offered to.
+    Offered,
+    /// Wanted; nothing comes at the moment.
+    Accepted,
+    /// On its way.
+    Sending,
+    /// Stopped for a while.
+    Paused,
+    /// There, whole and verified.
+    Done,
+    /// Over; see `error`.
+    Failed,
+}
+
+/// A file between the own side and somebody. `file`, `peer` and `outgoing` together name it; one
+/// that comes is the same whoever it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct FileView {
+    /// What it is.
+    pub file: String,
+    /// To whom it goes, or from whom it comes: 16 hexadecimal digits.
+    pub peer: String,
+    /// It goes.
+    pub outgoing: bool,
+    /// As it is or will be called here; made of a stranger's text.
+    pub name: String,
+    /// Bytes.
+    #[ts(type = "number")]
+    pub size: u64,
+    /// Its media type, or empty; a stranger's text.
+    pub kind: String,
+    /// Bytes that are there.
+    #[ts(type = "number")]
+    pub bytes: u64,
+    /// Bytes a second, lately.
+    #[ts(type = "number")]
+    pub rate: u64,
+    /// How far it is.
+    pub phase: FilePhaseView,
+    /// When it is over: `refused`, `cancelled`, `withdrawn`, `gone`, `changed`, `unreadable`,
+    /// `corrupt`, `disk_full` or `unwritable`.
+    pub error: Option<String>,
+    /// Paused by the other side.
+    pub held: bool,
+}
+
+/// A file that is being read, before it is offered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct HashingView {
+    /// What it is called.
+    pub name: String,
+    /// Bytes read.
+    #[ts(type = "number")]
+    pub bytes: u64,
+    /// Of so many; it is over when all of them are.
+    #[ts(type = "number")]
+    pub of: u64,
+}
+
 /// What the app says to the page.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
@@ -396,6 +459,12 @@ pub enum UiEvent {
     Reaction(ReactionView),
     /// The figures of the call, once a second.
     Figures(Figures),
+    /// News of files; each takes the place of what was said of the same one.
+    Files(Vec<FileView>),
+    /// How far the reading of a file is that is to be offered.
+    FileHashing(HashingView),
+    /// So many files were dropped on the window: to be offered to whomever the person chose.
+    FilesDropped(u32),
     /// To be said once, in passing.
     Notice(FailureView),
 }
@@ -448,6 +517,9 @@ pub fn bindings() -> String {
         PictureFigures::decl(&config),
         PeerFigures::decl(&config),
         Figures::decl(&config),
+        FilePhaseView::decl(&config),
+        FileView::decl(&config),
+        HashingView::decl(&config),
         UiEvent::decl(&config),
         Boot::decl(&config),
     ];

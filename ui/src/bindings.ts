@@ -457,7 +457,70 @@ load: number | null,
  */
 peers: Array<PeerFigures>, };
 
-export type UiEvent = { "type": "view", "data": AppView } | { "type": "levels", "data": Array<LevelView> } | { "type": "chat", "data": Array<ChatLineView> } | { "type": "reaction", "data": ReactionView } | { "type": "figures", "data": Figures } | { "type": "notice", "data": FailureView };
+export type FilePhaseView = "offered" | "accepted" | "sending" | "paused" | "done" | "failed";
+
+export type FileView = { 
+/**
+ * What it is.
+ */
+file: string, 
+/**
+ * To whom it goes, or from whom it comes: 16 hexadecimal digits.
+ */
+peer: string, 
+/**
+ * It goes.
+ */
+outgoing: boolean, 
+/**
+ * As it is or will be called here; made of a stranger's text.
+ */
+name: string, 
+/**
+ * Bytes.
+ */
+size: number, 
+/**
+ * Its media type, or empty; a stranger's text.
+ */
+kind: string, 
+/**
+ * Bytes that are there.
+ */
+bytes: number, 
+/**
+ * Bytes a second, lately.
+ */
+rate: number, 
+/**
+ * How far it is.
+ */
+phase: FilePhaseView, 
+/**
+ * When it is over: `refused`, `cancelled`, `withdrawn`, `gone`, `changed`, `unreadable`,
+ * `corrupt`, `disk_full` or `unwritable`.
+ */
+error: string | null, 
+/**
+ * Paused by the other side.
+ */
+held: boolean, };
+
+export type HashingView = { 
+/**
+ * What it is called.
+ */
+name: string, 
+/**
+ * Bytes read.
+ */
+bytes: number, 
+/**
+ * Of so many; it is over when all of them are.
+ */
+of: number, };
+
+export type UiEvent = { "type": "view", "data": AppView } | { "type": "levels", "data": Array<LevelView> } | { "type": "chat", "data": Array<ChatLineView> } | { "type": "reaction", "data": ReactionView } | { "type": "figures", "data": Figures } | { "type": "files", "data": Array<FileView> } | { "type": "file_hashing", "data": HashingView } | { "type": "files_dropped", "data": number } | { "type": "notice", "data": FailureView };
 
 export type Boot = { 
 /**

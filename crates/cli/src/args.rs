@@ -70,6 +70,19 @@ pub(crate) struct Join {
     #[arg(long, value_name = "TEXT", value_parser = chat)]
     pub(crate) chat: Option<String>,
 
+    /// Offer this file to everybody, or to whom `--to` names.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) send: Vec<PathBuf>,
+
+    /// Whom `--send` is for, by name: everybody who is called so.
+    #[arg(long, value_name = "NAME", requires = "send")]
+    pub(crate) to: Option<String>,
+
+    /// Take every file that is offered, into this folder; what of it is there already is gone on
+    /// with.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) receive: Option<PathBuf>,
+
     /// How high the others' pictures are shown, in pixels: nobody sends more than is seen.
     #[arg(long, value_enum, default_value_t = View::P720)]
     pub(crate) view: View,
@@ -230,7 +243,8 @@ mod tests {
             "quartet-cli join {LINK} --name Ann --video pattern --audio tone:440 --for 1.5 \
              --stats-every 1 --record out --ice-server stun:stun.example.org \
              turn:u:c@turn.example.org --ice-policy relay --bind 127.0.0.1 ::1 --view 180 --max 360 \
-             --max-kbps 500 --chat hello --policy knock --admit all"
+             --max-kbps 500 --chat hello --policy knock --admit all --send a --send b --to Bo \
+             --receive in"
         );
         let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
         let Command::Join(join) = cli.command else { panic!("not a join") };
@@ -238,6 +252,8 @@ mod tests {
         assert_eq!(join.stay, Some(Duration::from_millis(1500)));
         assert_eq!(join.view.height(), 180);
         assert_eq!(join.chat.as_deref(), Some("hello"));
+        assert_eq!((join.send.len(), join.to.as_deref()), (2, Some("Bo")));
+        assert_eq!(join.receive, Some(PathBuf::from("in")));
         let engine = join.engine();
         assert_eq!((engine.max_rung, engine.max_video_bps), (Rung::P360, Some(500_000)));
         assert_eq!((join.policy(), join.admits()), (RoomPolicy::Knock, true));
@@ -265,6 +281,7 @@ mod tests {
             &format!("quartet-cli join {LINK} --name A --view 100"),
             &format!("quartet-cli join {LINK} --name A --record a --times b"),
             &format!("quartet-cli join {LINK} --name A --max-kbps 0"),
+            &format!("quartet-cli join {LINK} --name A --to Bo"),
             &format!("quartet-cli join {LINK} --name A --chat {}", "x".repeat(4097)),
         ] {
             let error = Cli::try_parse_from(line.split_whitespace()).unwrap_err();

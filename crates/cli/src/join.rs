@@ -19,6 +19,7 @@ use tokio::time::{sleep_until, timeout};
 
 use crate::{
     args::{Join, View},
+    files::{Files, not_offered},
     recorder::{CaptureRecorder, Recording},
     report::{Printed, Printer, Report, StatsReport},
     usage::usage,
@@ -92,6 +93,7 @@ fn take_part(join: Join, selected: Selected, recording: Option<Recording>) -> io
             // Nobody asks for them: nothing is kept.
             window: join.stats_every.map(|_| StatsWindow::default()),
             chat: join.chat.clone(),
+            files: Files::new(&join),
             own: None,
             joined: false,
             failed: false,
@@ -121,6 +123,7 @@ struct Visit {
     window: Option<StatsWindow>,
     /// What is to be said once in the room.
     chat: Option<String>,
+    files: Files,
     own: Option<PeerId>,
     joined: bool,
     failed: bool,
@@ -247,10 +250,12 @@ impl Visit {
                 if let Some(text) = self.chat.take() {
                     self.engine.send(Command::Say(ChatText(text)));
                 }
+                self.files.joined(&self.engine);
                 Report::Joined { peer: you, name: self.name.clone() }
             }
             Event::PeerJoined(info) => {
                 self.watch(info.id);
+                self.files.met(&self.engine, info.id, &info.name);
                 Report::PeerJoined { peer: info.id, name: info.name }
             }
             Event::PeerLeft(info) => {
@@ -294,6 +299,8 @@ impl Visit {
             },
             Event::Hands(peers) => Report::Hands { peers },
             Event::Reaction(peer, kind) => Report::Reaction { peer, kind },
+            Event::File(state) => self.files.goes_on(&self.engine, state),
+            Event::FileNotOffered { name } => not_offered(name),
             Event::FirstAudio(peer) => Report::FirstAudio { peer },
             Event::MachineBusy(busy) => Report::Busy { busy },
             Event::SourceFailed(kind, error) => Report::Error {
@@ -319,6 +326,8 @@ impl Visit {
             // The viewer says when the first picture is decoded.
             Event::FirstVideo(_)
             | Event::SourceRunning(_)
+            | Event::FileHashing { .. }
+            | Event::FileSaved { .. }
             | Event::Levels { .. }
             | Event::Roster(..)
             | Event::RosterUnknown

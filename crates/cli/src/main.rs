@@ -1,6 +1,7 @@
 //! `quartet-cli`: makes join links, and takes part in a call without a window.
 
 mod args;
+mod files;
 mod join;
 mod recorder;
 mod report;

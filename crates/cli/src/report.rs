@@ -65,6 +65,18 @@ pub(crate) enum Report {
     Hands { peers: Vec<PeerId> },
     /// Somebody else reacts: `thumbs_up`, `heart`, `clap`, `laugh`, `wow` or `party`.
     Reaction { peer: PeerId, kind: Reaction },
+    /// How far a file is that goes to, or comes from, somebody: offered, accepted, sending, paused,
+    /// done or failed. Without a peer, it could not be offered.
+    File {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        peer: Option<PeerId>,
+        name: String,
+        bytes: u64,
+        of: u64,
+        state: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<&'static str>,
+    },
     /// connecting, connected, reconnecting, failed, untrusted.
     State { peer: PeerId, state: &'static str },
     /// The names of the four emoji that the other one has to see as well.

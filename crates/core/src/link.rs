@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use quartet_proto::{Candidate, ChatMessage, DescriptionKind, IceServer, PeerMessage};
+use bytes::Bytes;
+use quartet_proto::{
+    Candidate, ChatMessage, DescriptionKind, FilesMessage, IceServer, PeerMessage,
+};
 
 /// What a link is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +87,21 @@ pub enum LinkEvent {
     ChatSent,
     /// A chat message of the peer's.
     ChatHeard(ChatMessage),
+    /// The files' channels are open; once for each link.
+    FilesOpened,
+    /// Something was said about files.
+    FilesHeard(FilesMessage),
+    /// A part of an answer to a request for a part of a file.
+    FilesPiece {
+        /// The request.
+        id: u32,
+        /// Where in the answer it begins.
+        offset: u32,
+        /// What comes there.
+        bytes: Bytes,
+    },
+    /// The next of the answers that the link was given is on its way.
+    FilesSent,
     /// The link is unusable; the text is for logs, without addresses or SDP.
     Broken(String),
 }

@@ -411,7 +411,11 @@ impl Negotiator {
             | LinkEvent::Said(_)
             | LinkEvent::ChatOpened
             | LinkEvent::ChatSent
-            | LinkEvent::ChatHeard(_) => {}
+            | LinkEvent::ChatHeard(_)
+            | LinkEvent::FilesOpened
+            | LinkEvent::FilesHeard(_)
+            | LinkEvent::FilesPiece { .. }
+            | LinkEvent::FilesSent => {}
         }
     }
 

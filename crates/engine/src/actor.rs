@@ -2,11 +2,13 @@
 //!
 //! It is the only one who changes anything. Inputs by origin are in [`Input`]; beside them there
 //! are the time, through one `sleep_until`, and the end of an owned task. `call.rs` carries out what
-//! the session wants, `links.rs` keeps the connections to the others, `chat.rs` what is said on them, `sources.rs` the devices, and
+//! the session wants, `links.rs` keeps the connections to the others, `chat.rs` what is said on them,
+//! `files.rs` what is sent on them, `sources.rs` the devices, and
 //! `planning.rs` what is encoded for whom, as they should be.
 
 mod call;
 mod chat;
+mod files;
 mod gestures;
 mod links;
 mod planning;
@@ -17,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use quartet_core::session::Input as SessionInput;
+use quartet_core::{session::Input as SessionInput, transfer::Input as FilesInput};
 use quartet_media::Mixer;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -138,6 +140,7 @@ impl Actor {
             Input::Watch(generation, news) => self.watch_news(generation, news),
             Input::Link(peer, generation, news) => self.link_news(peer, generation, news),
             Input::Device(kind, generation, news) => self.device_news(kind, generation, news),
+            Input::Disk(generation, news) => self.disk_news(generation, news),
             Input::FirstAudio(peer) => self.say_of(peer, Event::FirstAudio),
             Input::FirstVideo(peer) => self.say_of(peer, Event::FirstVideo),
             Input::KeyFrameWanted(rung) => self.make_key_frame(rung),
@@ -211,6 +214,12 @@ impl Actor {
             Command::RaiseHand(up) => self.raise_hand(up),
             Command::React(reaction) => self.react(reaction),
             Command::Volume(peer, gain) => self.set_volume(peer, gain),
+            Command::OfferFile(path, to) => self.offer_file(&path.0, to),
+            Command::WithdrawFile(file, peer) => self.tell_files(FilesInput::Withdraw(file, peer)),
+            Command::HoldFile(file, held) => self.tell_files(FilesInput::Hold(file, held)),
+            Command::AcceptFile(file, folder) => self.accept_file(file, folder.0),
+            Command::CancelFile(file) => self.tell_files(FilesInput::Cancel(file)),
+            Command::PauseFile(file, paused) => self.tell_files(FilesInput::Pause(file, paused)),
             Command::ConfirmCode { peer, code, matches } => {
                 self.tell_session(SessionInput::ConfirmCode { peer, code, matches });
             }
@@ -240,6 +249,7 @@ impl Actor {
             }
             TaskId::Link(peer, generation) => self.link_ended(peer, generation),
             TaskId::Stop(kind) => self.sources.stopped(kind),
+            TaskId::Disk(generation) => self.disk_ended(generation),
             TaskId::Watch(_) => {}
         }
         self.settle();
@@ -252,6 +262,9 @@ impl Actor {
         }
         if self.call.as_ref().and_then(Call::chat_timeout).is_some_and(|at| at <= now) {
             self.chat_due(now);
+        }
+        if self.call.as_ref().and_then(Call::files_timeout).is_some_and(|at| at <= now) {
+            self.files_due(now);
         }
         if self.planning_timeout().is_some_and(|at| at <= now) {
             self.planning_due(now);
@@ -276,6 +289,7 @@ impl Actor {
         let timeouts = [
             call.and_then(Call::timeout),
             call.and_then(Call::chat_timeout),
+            call.and_then(Call::files_timeout),
             call.map(|_| self.stats_at),
             self.levels_wanted().then_some(self.levels_at),
             self.planning_timeout(),

@@ -1,10 +1,10 @@
 //! What the engine can be told.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use quartet_core::EncodedFrame;
 use quartet_media::{AudioInput, AudioOutput, I420Frame, PcmFrame, VideoInput};
-use quartet_proto::{Code, JoinLink, PeerId, Reaction, RoomPolicy};
+use quartet_proto::{Code, FileId, JoinLink, PeerId, Reaction, RoomPolicy};
 use quartet_rtc::IceConfig;
 
 /// A picture on the screen.
@@ -65,6 +65,16 @@ pub struct ChatText(pub String);
 impl fmt::Debug for ChatText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ChatText({} bytes)", self.0.len())
+    }
+}
+
+/// A path on this machine. Its `Debug`, which is for logs, leaves it out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FilePath(pub PathBuf);
+
+impl fmt::Debug for FilePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FilePath(…)")
     }
 }
 
@@ -132,6 +142,20 @@ pub enum Command {
     /// Play somebody so many times as loud as they come, between 0 and [`quartet_media::MAX_GAIN`];
     /// it holds for the rest of the call, also when they have to come back.
     Volume(PeerId, f32),
+    /// Offer a file of this machine, to somebody or to everybody who is or will be in the call; it
+    /// is read once before that. [`crate::Event::File`] follows, or
+    /// [`crate::Event::FileNotOffered`].
+    OfferFile(FilePath, Option<PeerId>),
+    /// Take the offer of a file back from somebody.
+    WithdrawFile(FileId, PeerId),
+    /// Hold back (true) what is sent of a file, or go on.
+    HoldFile(FileId, bool),
+    /// Take a file that is offered, into this folder; also again after it failed.
+    AcceptFile(FileId, FilePath),
+    /// Refuse a file that is offered, or give up one that is coming.
+    CancelFile(FileId),
+    /// Stop (true) a file that is coming for a while, or go on.
+    PauseFile(FileId, bool),
     /// The user has compared somebody's code with them ([`crate::Event::PeerTrust`]), or takes that
     /// back; nothing happens if it is no longer the present one.
     ConfirmCode {

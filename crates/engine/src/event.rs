@@ -1,14 +1,15 @@
 //! What the engine says.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 pub use quartet_core::{
     chat::{ChatId, ChatLine, Witness},
     session::{Connection, Mark, Trust},
+    transfer::{FileFault, FilePhase, FileState},
 };
 use quartet_media::DeviceError;
 pub use quartet_proto::{Condition, PictureLimit};
-use quartet_proto::{ErrorCode, MediaState, PeerId, PeerInfo, Reaction, RoomPolicy};
+use quartet_proto::{ErrorCode, FileId, MediaState, PeerId, PeerInfo, Reaction, RoomPolicy};
 
 /// A device or test source of the own side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -144,6 +145,30 @@ pub enum Event {
     /// Something was said in the chat, by the own side too; it takes the place of an earlier line of
     /// the same id.
     Chat(ChatLine),
+    /// How far a file is that somebody offers, or is offered; it takes the place of what was said of
+    /// the same file, person and direction.
+    File(FileState),
+    /// A file of the own side is being read, before it is offered; over when all of it is.
+    FileHashing {
+        /// What it is called.
+        name: String,
+        /// Bytes read.
+        bytes: u64,
+        /// Of so many.
+        of: u64,
+    },
+    /// A file of the own side cannot be offered: it cannot be read, is too large, or too many are.
+    FileNotOffered {
+        /// What it is called.
+        name: String,
+    },
+    /// A file that came is there, whole; [`Self::File`] follows.
+    FileSaved {
+        /// Which.
+        file: FileId,
+        /// Under which name.
+        path: PathBuf,
+    },
     /// Figures, once a second in a call.
     Stats(Stats),
     /// Something was refused or failed; the call goes on.

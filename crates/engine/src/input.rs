@@ -7,7 +7,7 @@ use quartet_media::DeviceError;
 use quartet_proto::{PeerId, PeerInfo, RoomPolicy, ServerMessage};
 use quartet_rtc::{Link, LinkStats};
 
-use crate::{Command, SourceKind, socket::SocketError};
+use crate::{Command, SourceKind, disk::DiskNews, socket::SocketError};
 
 /// Tells one run of something from the next, so that what an old one still says is dropped.
 pub(crate) type Generation = u64;
@@ -27,6 +27,8 @@ pub(crate) enum Input {
     Link(PeerId, Generation, LinkNews),
     /// From a device's thread.
     Device(SourceKind, Generation, DeviceNews),
+    /// From the thread that reads and writes files.
+    Disk(Generation, DiskNews),
     /// From a link: the first voice packet of a peer.
     FirstAudio(PeerId),
     /// From a link: the first picture of a peer.

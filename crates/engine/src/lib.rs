@@ -6,12 +6,14 @@
 //!
 //! Threads and tasks: the actor, the signalling socket and every link are tokio tasks; camera,
 //! encoder, microphone and speaker are OS threads. Encoded pictures and voice packets go from the
-//! thread that makes them straight to the links, without a hop through the actor.
+//! thread that makes them straight to the links, without a hop through the actor. Files are read
+//! and written by one more OS thread, from the first one of a call on.
 
 mod actor;
 mod command;
 mod config;
 mod device;
+mod disk;
 mod event;
 mod event_queue;
 mod fan_out;
@@ -31,13 +33,14 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use command::{
-    CaptureTap, ChatText, Command, DEFAULT_VIEW, JoinRequest, Selected, TileId, TileSink, VoiceTap,
+    CaptureTap, ChatText, Command, DEFAULT_VIEW, FilePath, JoinRequest, Selected, TileId, TileSink,
+    VoiceTap,
 };
 pub use config::EngineConfig;
 pub use event::{
     AudioInStats, AudioOutStats, ChatId, ChatLine, Condition, Connection, EncodeStats, EndReason,
-    Event, FailureCode, Mark, PathStats, PeerStats, PictureLimit, SourceKind, Stats, Trust,
-    VideoInStats, VideoOutStats, Witness,
+    Event, FailureCode, FileFault, FilePhase, FileState, Mark, PathStats, PeerStats, PictureLimit,
+    SourceKind, Stats, Trust, VideoInStats, VideoOutStats, Witness,
 };
 pub use event_queue::EventReceiver;
 pub use quartet_rtc::{IceConfig, IcePolicy};

@@ -16,6 +16,8 @@ pub(crate) enum TaskId {
     Watch(Generation),
     /// The connection to a peer.
     Link(PeerId, Generation),
+    /// The reading and writing of files, on a thread for blocking work.
+    Disk(Generation),
     /// The end of a device, on a thread for blocking work.
     Stop(SourceKind),
 }
@@ -26,6 +28,7 @@ impl fmt::Display for TaskId {
             Self::Socket(generation) => write!(f, "signalling socket {generation}"),
             Self::Watch(generation) => write!(f, "room watcher {generation}"),
             Self::Link(peer, generation) => write!(f, "link {generation} to {peer}"),
+            Self::Disk(generation) => write!(f, "disk {generation}"),
             Self::Stop(kind) => write!(f, "end of the {kind:?}"),
         }
     }

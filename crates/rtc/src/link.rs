@@ -1,9 +1,11 @@
 //! The handle of a link.
 
 mod actor;
+mod backlog;
 mod chat;
 mod conversation;
 mod counters;
+mod files;
 mod media_queue;
 mod receiver;
 mod sender;
@@ -16,8 +18,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use quartet_core::{EncodedFrame, LinkAction, LinkEvent, chat::CHAT_WINDOW, congestion::LinkShare};
-use quartet_proto::{ChatMessage, PeerMessage};
+use quartet_core::{
+    EncodedFrame, LinkAction, LinkEvent, chat::CHAT_WINDOW, congestion::LinkShare,
+    transfer::SEND_AHEAD,
+};
+use quartet_proto::{ChatMessage, FilesMessage, PeerMessage};
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::AbortHandle,
@@ -30,12 +35,15 @@ use self::{
     actor::Actor,
     conversation::Words,
     counters::Counters,
+    files::Outbox,
     media_queue::{MediaQueue, Voice},
 };
 use crate::{LinkConfig, LinkError, LinkStats, MediaSink, peer::Peer, steering::Steering};
 
 /// Actions that wait; a restart makes one description and a few dozen candidates.
 const MAX_ACTIONS: usize = 256;
+/// What is said of files and waits: all offers and requests that there may be, several times.
+const FILES_QUEUE: usize = 512;
 /// How long [`Link::close`] waits.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -53,6 +61,8 @@ pub struct Link {
     /// What the peer is to be told: the newest word on each matter.
     to_say: watch::Sender<Words>,
     to_chat: mpsc::Sender<ChatMessage>,
+    files_to_say: mpsc::Sender<FilesMessage>,
+    files_to_send: mpsc::Sender<(u32, Bytes)>,
     /// A key frame of ours is wanted…
     key_frame_wanted: Arc<Notify>,
     /// …and one of the peer's.
@@ -85,6 +95,8 @@ impl Link {
         let counters = Arc::new(Counters::default());
         let (to_say, to_say_end) = watch::channel(Words::default());
         let (to_chat, to_chat_end) = mpsc::channel(CHAT_WINDOW);
+        let (files_to_say, files_to_say_end) = mpsc::channel(FILES_QUEUE);
+        let (files_to_send, files_to_send_end) = mpsc::channel(SEND_AHEAD);
         let key_frame_wanted = Arc::clone(&signals.key_frame_wanted);
         let key_frame_requested = Arc::new(Notify::new());
         let cancel = CancellationToken::new();
@@ -98,6 +110,7 @@ impl Link {
             sink,
             to_say: to_say_end,
             to_chat: Some(to_chat_end),
+            files: Some(Outbox { to_say: files_to_say_end, to_send: files_to_send_end }),
             queue: Arc::clone(&queue),
             counters: Arc::clone(&counters),
             steering: Arc::clone(&steering),
@@ -116,6 +129,8 @@ impl Link {
             steering,
             to_say,
             to_chat,
+            files_to_say,
+            files_to_send,
             key_frame_wanted,
             key_frame_requested,
             connection,
@@ -171,6 +186,26 @@ impl Link {
     pub fn chat(&self, message: ChatMessage) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.to_chat.try_send(message) {
             tracing::error!("a link was given more of a chat than it takes");
+        }
+    }
+
+    /// Says something about files, after [`LinkEvent::FilesOpened`]; the peer hears it as
+    /// [`LinkEvent::FilesHeard`]. In order; when more waits than could be of use, the link breaks,
+    /// and begins anew.
+    pub fn say_of_files(&self, message: FilesMessage) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.files_to_say.try_send(message) {
+            self.overflow.notify_one();
+        }
+    }
+
+    /// Sends the answer to a request of the peer's, as fast as the path has room for it; the peer
+    /// gets it in [`LinkEvent::FilesPiece`]s. Each is answered with [`LinkEvent::FilesSent`]; what
+    /// is sent while [`SEND_AHEAD`] are not, or after the end, is lost.
+    pub fn send_of_file(&self, request: u32, bytes: Bytes) {
+        if let Err(mpsc::error::TrySendError::Full(_)) =
+            self.files_to_send.try_send((request, bytes))
+        {
+            tracing::error!("a link was given more of a file than it takes");
         }
     }
 

@@ -9,7 +9,7 @@ mod tunnel;
 
 use std::{sync::Arc, time::Duration};
 
-use quartet_core::LinkState;
+use quartet_core::{LinkState, transfer::MAX_WINDOW_BYTES};
 use quartet_proto::{Candidate, IceServer};
 use rtc::{
     ice::mdns::MulticastDnsMode,
@@ -70,14 +70,19 @@ const SIGNALS: usize = 256;
 /// the newest word on each matter…
 const CHANNEL_LABEL: &str = "quartet";
 const CHANNEL_ID: u16 = 0;
-/// …and one for the chat.
+/// …one for the chat…
 const CHAT_LABEL: &str = "chat";
 const CHAT_ID: u16 = 1;
-/// Bytes that the peer may send on the channels without our having read them…
-const CHANNEL_WINDOW: u32 = 128 * 1024;
-/// …and that we send on one without its having acknowledged them, when a message more may still be
-/// sent: what waits here, a voice on the same path may have to wait for.
-const CHANNEL_BACKLOG: usize = 4 * 1024;
+/// …and two for files: what is said of them, and their bytes.
+const FILES_CONTROL_LABEL: &str = "files-control";
+const FILES_CONTROL_ID: u16 = 2;
+const FILES_LABEL: &str = "files";
+const FILES_ID: u16 = 3;
+/// Bytes that the peer may send on the channels without our having read them: what files may have
+/// under way, and some words.
+const CHANNEL_WINDOW: u32 = MAX_WINDOW_BYTES as u32 + 128 * 1024;
+/// Bytes that we send on one without its having acknowledged them. Words wait long before.
+const CHANNEL_BACKLOG: usize = 2 * MAX_WINDOW_BYTES as usize;
 
 /// What the connection says of itself.
 pub(crate) enum Signal {
@@ -153,6 +158,8 @@ pub(crate) struct Peer {
     pub(crate) video: Outgoing,
     pub(crate) channel: Arc<dyn DataChannel>,
     pub(crate) chat: Arc<dyn DataChannel>,
+    /// For what is said of files, and for their bytes.
+    pub(crate) files: [Arc<dyn DataChannel>; 2],
     certificates: Arc<[Vec<u8>]>,
     relays: Arc<Relays>,
 }
@@ -163,6 +170,7 @@ struct Contents {
     video: Outgoing,
     channel: Arc<dyn DataChannel>,
     chat: Arc<dyn DataChannel>,
+    files: [Arc<dyn DataChannel>; 2],
 }
 
 impl Peer {
@@ -230,11 +238,12 @@ impl Peer {
         let connection =
             connection.map_err(|error| LinkError::library("opening a link", &error))?;
         match Self::add_media(&connection).await {
-            Ok(Contents { voice, video, channel, chat }) => {
+            Ok(Contents { voice, video, channel, chat, files }) => {
                 let signals =
                     Signals { queue: queue_end, state: state_end, key_frame_wanted, clocks };
                 let certificates = ice.certificates.clone().into();
-                let peer = Self { connection, voice, video, channel, chat, certificates, relays };
+                let peer =
+                    Self { connection, voice, video, channel, chat, files, certificates, relays };
                 Ok((peer, signals))
             }
             Err(error) => {
@@ -253,7 +262,11 @@ impl Peer {
         };
         let channel = open(CHANNEL_LABEL, CHANNEL_ID).await?;
         let chat = open(CHAT_LABEL, CHAT_ID).await?;
-        Ok(Contents { voice, video, channel, chat })
+        let files = [
+            open(FILES_CONTROL_LABEL, FILES_CONTROL_ID).await?,
+            open(FILES_LABEL, FILES_ID).await?,
+        ];
+        Ok(Contents { voice, video, channel, chat, files })
     }
 
     /// Makes an offer and stands by it.

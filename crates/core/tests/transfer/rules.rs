@@ -44,7 +44,7 @@ fn what_is_for_one_is_seen_and_had_by_one() {
     // Also to somebody who offers the same, those who have it do not say that they do.
     world.offer(id(3), &file, Some(id(1)));
     world.run(SHORT);
-    assert_eq!(world.people[&id(1)].transfers.may_offer(), true);
+    assert!(world.people[&id(1)].transfers.may_offer());
     // Who comes later is not told either.
     world.join(id(4), Disk::default());
     world.run(LONG);

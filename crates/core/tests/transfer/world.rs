@@ -280,7 +280,7 @@ impl World {
     /// What somebody sees of a file that comes.
     pub(crate) fn incoming(&self, peer: PeerId, file: &File) -> Option<&FileState> {
         let shown = self.people[&peer].shown.iter();
-        shown.filter(|(key, _)| key.0 == file.id() && !key.2).map(|it| it.1).last()
+        shown.filter(|(key, _)| key.0 == file.id() && !key.2).map(|it| it.1).next_back()
     }
 
     pub(crate) fn phase(&self, peer: PeerId, file: &File) -> Option<FilePhase> {

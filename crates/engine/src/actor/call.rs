@@ -10,6 +10,7 @@ use quartet_core::{
         Input as SessionInput, Output as SessionOutput, Session, SessionConfig, SessionEnd,
         SessionEvent,
     },
+    transfer::Input as FilesInput,
 };
 use quartet_proto::{
     ClientMessage, MediaState, NonceSeed, PeerId, PeerInfo, PeerMessage, ServerUrl, SessionKey,
@@ -18,7 +19,7 @@ use quartet_rtc::{Certificate, IceConfig};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Actor, links::Peer};
+use super::{Actor, files::Files, links::Peer};
 use crate::{
     DEFAULT_VIEW, EndReason, Event, FailureCode, JoinRequest, PeerStats,
     figures::PeerMeter,
@@ -46,6 +47,7 @@ pub(super) struct Call {
     pub(super) gestures: Gestures,
     /// How loud people are to be heard, those included who may come back.
     pub(super) gains: HashMap<PeerId, f32>,
+    pub(super) files: Files,
     /// Why there was no connection to the server when it was last tried.
     trouble: Option<SocketError>,
     ended: Option<EndReason>,
@@ -119,6 +121,7 @@ impl Actor {
             own,
             gestures: Gestures::new(own),
             gains: HashMap::new(),
+            files: Files::default(),
             trouble: None,
             ended: None,
         });
@@ -268,12 +271,14 @@ impl Actor {
                 self.add_peer(info.id);
                 let (peer, name) = (info.id, info.name.clone());
                 self.tell_chat(ChatInput::Joined { peer, name });
+                self.tell_files(FilesInput::Joined(peer));
                 self.events.send(Event::PeerJoined(info));
             }
             SessionEvent::PeerLeft(info) => {
                 self.remove_peer(&info);
                 self.tell_chat(ChatInput::Left(info.id));
                 self.hand_gone(info.id);
+                self.tell_files(FilesInput::Left(info.id));
                 self.events.send(Event::PeerLeft(info));
             }
             SessionEvent::PeerMedia(peer, media) => {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use quartet_core::{
     LinkAction, LinkEstimate, LinkEvent, LinkState, chat::Input as ChatInput,
-    session::Input as SessionInput,
+    session::Input as SessionInput, transfer::Input as FilesInput,
 };
 use quartet_proto::{Condition, Epoch, IceServer, PeerId, PeerMessage};
 use quartet_rtc::{Link, LinkConfig, LinkRole, LinkStats};
@@ -122,6 +122,14 @@ impl Actor {
             LinkNews::Event(LinkEvent::ChatSent) => self.tell_chat(ChatInput::Sent(peer)),
             LinkNews::Event(LinkEvent::ChatHeard(message)) => {
                 self.tell_chat(ChatInput::Heard(peer, message));
+            }
+            LinkNews::Event(LinkEvent::FilesOpened) => self.tell_files(FilesInput::Opened(peer)),
+            LinkNews::Event(LinkEvent::FilesSent) => self.tell_files(FilesInput::Sent(peer)),
+            LinkNews::Event(LinkEvent::FilesHeard(message)) => {
+                self.tell_files(FilesInput::Heard(peer, message));
+            }
+            LinkNews::Event(LinkEvent::FilesPiece { id, offset, bytes }) => {
+                self.tell_files(FilesInput::Piece(peer, id, offset, bytes));
             }
             LinkNews::Event(LinkEvent::Estimate(estimate)) => self.estimated(peer, estimate),
             LinkNews::Event(event) => {
@@ -253,6 +261,7 @@ impl Actor {
             known.meter.idle();
             (known.shows, known.estimate, known.lossy_until) = (None, None, None);
             self.tell_chat(ChatInput::Closed(peer));
+            self.tell_files(FilesInput::Closed(peer));
         }
     }
 }

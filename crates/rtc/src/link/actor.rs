@@ -21,6 +21,7 @@ use super::{
     chat::chat,
     conversation::{Words, converse},
     counters::Counters,
+    files::{Files, Outbox, carry},
     media_queue::MediaQueue,
     receiver::{Incoming, receive_video, receive_voice},
     sender::{PayloadTypes, Sender},
@@ -56,6 +57,8 @@ pub(super) struct Parts {
     pub(super) to_say: watch::Receiver<Words>,
     /// Taken when the actor begins.
     pub(super) to_chat: Option<mpsc::Receiver<ChatMessage>>,
+    /// Likewise.
+    pub(super) files: Option<Outbox>,
     pub(super) queue: Arc<MediaQueue>,
     pub(super) counters: Arc<Counters>,
     pub(super) steering: Arc<Steering>,
@@ -104,6 +107,7 @@ enum Ended {
     /// The names of new servers are resolved, as far as they can be.
     Resolving(Servers),
     Chat,
+    Files,
 }
 
 /// Why the actor stops.
@@ -183,6 +187,15 @@ impl Actor {
                 Ended::Chat
             });
         }
+        if let Some(outbox) = self.parts.files.take() {
+            let [control, data] = self.parts.peer.files.clone();
+            let (events, steering) = (events.clone(), Arc::clone(&self.parts.steering));
+            let files = carry(Files { control, data, outbox, events, steering });
+            self.tasks.spawn(async move {
+                files.await;
+                Ended::Files
+            });
+        }
         let cancel = self.parts.cancel.clone();
         let stop = tokio::select! {
             stop = self.serve() => stop,
@@ -230,7 +243,7 @@ impl Actor {
                     self.tell(LinkEvent::Estimate(estimate)).await
                 }
                 Some(ended) = self.tasks.join_next() => match ended {
-                    Ok(Ended::Receiver | Ended::Conversation | Ended::Chat) => Ok(()),
+                    Ok(Ended::Receiver | Ended::Conversation | Ended::Chat | Ended::Files) => Ok(()),
                     Ok(Ended::Resolving(servers)) => {
                         self.parts.peer.set_ice_servers(servers).await;
                         Ok(())

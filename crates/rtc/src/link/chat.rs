@@ -2,7 +2,7 @@
 //! waiting than the link was given.
 //!
 //! What comes too fast, is too long or is not understood is dropped where it arrives. A peer that
-//! reads nothing stops this task at the library's buffer, which `peer` bounds, and nothing else.
+//! reads nothing stops this task at a few KiB ([`has_room`]), and nothing else.
 
 use std::sync::Arc;
 
@@ -10,6 +10,8 @@ use quartet_core::{LinkEvent, chat::ChatAllowance};
 use quartet_proto::{ChatMessage, limits::MAX_CHAT_MESSAGE_BYTES};
 use tokio::sync::mpsc;
 use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelMessage};
+
+use super::backlog::has_room;
 
 /// Says what comes through `to_say`, in order, and passes on what the peer says, until the channel
 /// ends or nobody listens. The two directions wait for each other nowhere.
@@ -31,7 +33,8 @@ async fn say(
 ) {
     while let Some(message) = to_say.recv().await {
         let Ok(text) = serde_json::to_string(&message) else { continue };
-        if channel.send_text(&text).await.is_err()
+        if has_room(channel).await.is_err()
+            || channel.send_text(&text).await.is_err()
             || events.send(LinkEvent::ChatSent).await.is_err()
         {
             break;

@@ -3,8 +3,8 @@
 //! A message is the newest word on its matter, of which there is one for each type, so nothing is
 //! queued in either direction: what has
 //! been replaced before it could be said, or passed on, is not said at all. A peer that sends
-//! garbage, or without end, costs no more than the reading; one that reads nothing costs the
-//! library's buffer, which `peer` bounds.
+//! garbage, or without end, costs no more than the reading; one that reads nothing costs a few KiB
+//! ([`has_room`]).
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,6 +15,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelMessage};
+
+use super::backlog::has_room;
 
 /// What a peer says is passed on no more often than this: a window that is being resized changes
 /// with each of the screen's pictures, and an encoder follows far less often.
@@ -145,6 +147,7 @@ async fn due(at: Option<Instant>) {
 async fn say(channel: &dyn DataChannel, words: Words) -> webrtc::error::Result<()> {
     for message in words.into_messages() {
         if let Ok(text) = serde_json::to_string(&message) {
+            has_room(channel).await?;
             channel.send_text(&text).await?;
         }
     }

@@ -11,6 +11,7 @@ mod chat;
 mod connecting;
 mod conversation;
 mod estimate;
+mod files;
 mod hostile;
 mod key_frames;
 mod loss;

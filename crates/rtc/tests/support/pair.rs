@@ -73,6 +73,8 @@ pub(crate) struct Side {
     pub(crate) said: mpsc::UnboundedReceiver<PeerMessage>,
     /// What happens on the chat's channel.
     pub(crate) chat: mpsc::UnboundedReceiver<LinkEvent>,
+    /// What happens on the channels of the files.
+    pub(crate) files: mpsc::UnboundedReceiver<LinkEvent>,
     /// The latest estimate that this side announced.
     pub(crate) estimate: watch::Receiver<Option<LinkEstimate>>,
     events: Option<mpsc::Receiver<LinkEvent>>,
@@ -112,6 +114,7 @@ impl Side {
             lost_descriptions: Arc::default(),
             said: mpsc::unbounded_channel().1,
             chat: mpsc::unbounded_channel().1,
+            files: mpsc::unbounded_channel().1,
             estimate: watch::channel(None).1,
             events: Some(events),
             pump: None,
@@ -127,6 +130,8 @@ impl Side {
         self.said = said;
         let (chat_in, chat) = mpsc::unbounded_channel();
         self.chat = chat;
+        let (files_in, files) = mpsc::unbounded_channel();
+        self.files = files;
         let (estimate_in, estimate) = watch::channel(None);
         self.estimate = estimate;
         let other = Arc::clone(other);
@@ -166,6 +171,12 @@ impl Side {
                     LinkEvent::ChatOpened | LinkEvent::ChatSent | LinkEvent::ChatHeard(_) => {
                         let _ = chat_in.send(event);
                     }
+                    LinkEvent::FilesOpened
+                    | LinkEvent::FilesHeard(_)
+                    | LinkEvent::FilesPiece { .. }
+                    | LinkEvent::FilesSent => {
+                        let _ = files_in.send(event);
+                    }
                     LinkEvent::Estimate(estimate) => {
                         estimate_in.send_replace(Some(estimate));
                     }
@@ -200,6 +211,10 @@ impl Side {
 
     pub(crate) async fn next_of_chat(&mut self) -> LinkEvent {
         timeout(PATIENCE, self.chat.recv()).await.expect("the chat is silent").unwrap()
+    }
+
+    pub(crate) async fn next_of_files(&mut self) -> LinkEvent {
+        timeout(PATIENCE, self.files.recv()).await.expect("nothing about files").unwrap()
     }
 
     pub(crate) fn candidate_types(&self) -> Vec<String> {
