@@ -20,6 +20,7 @@ const SCENES = {
   offline: 'at=in_call&people=2&offline&broken',
   busy: 'at=in_call&people=3&busy',
   chat: 'at=in_call&people=3&chat',
+  files: 'at=in_call&people=3&files',
   chat_unread: 'at=in_call&people=3&chat',
   knocking: 'at=in_call&people=3&policy=knock&knocking=2',
   room: 'at=in_call&people=4&policy=knock',
@@ -61,6 +62,7 @@ try {
         await page.waitForSelector('main');
         if (scene === 'settings') await page.getByTestId('settings').click();
         if (scene === 'chat') await page.keyboard.press('t');
+        if (scene === 'files') await page.keyboard.press('f');
         if (scene === 'room' || scene === 'remove') await page.keyboard.press('p');
         if (scene === 'remove') await page.getByTestId('remove').first().click();
         if (scene === 'verify' || scene === 'verified') {

@@ -22,6 +22,7 @@ import { InOrder } from './in_order';
 import { MutedNotice } from './muted_notice';
 import type { Entrance } from './engine/browser/core/entrance';
 import { failureOf, NOWHERE, type CallEngine, type DeviceKind } from './engine/engine';
+import { Files } from './files/files.svelte';
 import { displayName } from './i18n/names';
 import { failureText, translator, type LanguageCode } from './i18n/translate';
 import { loudness, SpeechDetector } from './speech';
@@ -87,6 +88,8 @@ export class App {
   });
   readonly t = $derived(translator(this.language));
 
+  readonly files: Files;
+
   private readonly announcer = new Announcer();
   private readonly speech = new SpeechDetector();
   private readonly herald = new Herald((lines) => this.announceChat(lines));
@@ -101,6 +104,7 @@ export class App {
 
   constructor(readonly engine: CallEngine) {
     this.views = new Views((tile, height) => engine.viewTile(tile, height));
+    this.files = new Files(engine.files, this);
     if (engine.guest) this.entrance = engine.guest.entrance;
   }
 
@@ -246,9 +250,16 @@ export class App {
     if (this.chatOpen) this.closeChat();
     else {
       this.chatOpen = true;
-      this.details.open = false;
+      this.details.open = this.files.open = false;
     }
     this.readChat();
+  }
+
+  toggleFiles(): void {
+    if (!this.files.engine) return;
+    if (this.files.open) this.files.close();
+    else this.files.open = true;
+    if (this.files.open) this.chatOpen = this.details.open = false;
   }
 
   /** The focus goes back to what opens it. */
@@ -261,6 +272,7 @@ export class App {
     if (this.details.open) return this.closeDetails();
     this.chatOpen = false;
     this.details.open = true;
+    this.files.open = false;
   }
 
   /** The focus goes back to what opens it. */
@@ -322,6 +334,13 @@ export class App {
         return this.takeReaction(event.data);
       case 'figures':
         return this.details.take(event.data);
+      case 'files':
+        return this.files.take(event.data);
+      case 'file_hashing':
+        return this.files.hashing(event.data);
+      case 'files_dropped':
+        this.chatOpen = this.details.open = false;
+        return void this.files.dropped();
       case 'notice':
         return this.notify(event.data);
     }
@@ -362,6 +381,7 @@ export class App {
     this.chatOpen = false;
     this.draft = '';
     this.herald.forget();
+    this.files.begin();
   }
 
   private takeChat(lines: ChatLineView[]): void {
@@ -426,6 +446,16 @@ export class App {
     setTimeout(() => this.dismiss(id), code === null ? NEWS_MS : FAILURE_MS);
   }
 
+  get peers(): readonly PeerView[] {
+    return this.view.room?.peers ?? [];
+  }
+
+  /** To screen readers, and, `visible`, as a note. */
+  mention(text: string, visible: boolean): void {
+    this.tell(text);
+    if (visible) this.note(text, null);
+  }
+
   /** To screen readers. */
   private tell(text: string): void {
     this.said = [...this.said, { id: this.nextId++, text }].slice(-MAX_SAID);
@@ -444,7 +474,7 @@ export class App {
     }
   }
 
-  private async attempt(go: () => Promise<void>): Promise<void> {
+  async attempt(go: () => Promise<void>): Promise<void> {
     try {
       await go();
     } catch (error) {

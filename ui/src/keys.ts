@@ -9,8 +9,8 @@ export type Action =
   | 'hand'
   | 'react'
   | 'chat'
-  | 'chat'
   | 'details'
+  | 'files'
   | 'copyLink'
   | 'room'
   | 'leave'
@@ -38,6 +38,7 @@ export const bindings: Record<Action, Binding> = {
   react: { key: 'E', code: 'KeyE', places: ['in_call'], label: 'keys.react' },
   chat: { key: 'T', code: 'KeyT', places: ['in_call'], label: 'keys.chat' },
   details: { key: 'D', code: 'KeyD', places: ['in_call'], label: 'keys.details' },
+  files: { key: 'F', code: 'KeyF', places: ['in_call'], label: 'keys.files' },
   copyLink: { key: 'C', code: 'KeyC', places: withDevices, label: 'keys.copyLink' },
   room: { key: 'P', code: 'KeyP', places: ['in_call'], label: 'keys.room' },
   leave: { key: 'L', code: 'KeyL', places: ['in_call'], label: 'keys.leave' },

@@ -116,6 +116,18 @@ export class FakeEngine implements CallEngine {
     place.append(document.createElement('canvas'));
     return this.stopShowing;
   });
+  readonly files = {
+    can: { choose: true, show: true },
+    pick: vi.fn(async (_to: string | null) => {}),
+    offer: vi.fn(async (_files: File[], _to: string | null) => {}),
+    offerDropped: vi.fn(async (_to: string | null) => {}),
+    accept: vi.fn(async (_file: string, _choose: boolean) => {}),
+    cancel: vi.fn(async (_file: string) => {}),
+    pause: vi.fn(async (_file: string, _paused: boolean) => {}),
+    withdraw: vi.fn(async (_file: string, _peer: string) => {}),
+    hold: vi.fn(async (_file: string, _held: boolean) => {}),
+    show: vi.fn(async (_file: string) => {}),
+  };
   readonly viewTile = vi.fn((_tile: string, _height: number) => {});
 
   show(next: AppView): void {

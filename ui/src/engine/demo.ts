@@ -3,7 +3,7 @@
 //
 // The query chooses a scene: `?demo` alone begins at home; `?demo&at=green_room|joining|in_call|left`
 // (or `waiting`) with `people=1…4`, `lang=en|th`, `policy=open|knock|locked`, `knocking=1…2`,
-// `offline`, `failure=CODE`, `broken` (devices), `busy` (the computer), `chat` (something was
+// `offline`, `files` (some come and go), `failure=CODE`, `broken` (devices), `busy` (the computer), `chat` (something was
 // written), `names=A,B,C`.
 
 import type {
@@ -20,6 +20,7 @@ import type {
   Settings,
   UiEvent,
 } from '../bindings';
+import { DemoFiles } from './demo_files';
 import { DemoPainter } from './demo_pictures';
 import { REACTIONS } from './browser/core/peer_message';
 import type { Code } from './browser/core/trust';
@@ -48,6 +49,7 @@ const CONVERSATION: Record<'en' | 'th', (first: string, second: string) => Said[
 };
 
 export class DemoEngine implements CallEngine {
+  readonly files = new DemoFiles((event) => this.events(event));
   private events: (event: UiEvent) => void = () => {};
   private view: AppView;
   private settings: Settings;
@@ -316,6 +318,7 @@ export class DemoEngine implements CallEngine {
       },
     });
     if (this.query.has('chat') && at === 'in_call') this.converse();
+    if (this.query.has('files') && at === 'in_call') this.files.list(this.language);
     if (this.query.has('reactions') && at === 'in_call') this.cheer();
   }
 

@@ -12,6 +12,7 @@ import type {
 } from '../bindings';
 import type { Entrance } from './browser/core/entrance';
 import type { Code } from './browser/core/trust';
+import type { FileEngine } from './files';
 
 /** Before an engine has said anything: at home, without devices. */
 export const NOWHERE: AppView = {
@@ -95,6 +96,9 @@ export interface CallEngine {
    * see it. Whoever sends it need not send more.
    */
   viewTile(tile: TileId, height: number): void;
+
+  /** Files from person to person. */
+  readonly files?: FileEngine;
 
   /** Of a page that runs in a browser. The app has none. */
   readonly guest?: GuestPage;

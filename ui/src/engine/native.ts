@@ -6,8 +6,10 @@ import type { Boot, PolicyView, ReactionKind, Settings, UiEvent } from '../bindi
 import { TilePainter, type TileFeed } from '../video/painter';
 import type { Code } from './browser/core/trust';
 import type { CallEngine, DeviceKind, PictureListener, TileId } from './engine';
+import { NativeFiles } from './native_files';
 
 export class NativeEngine implements CallEngine {
+  readonly files = new NativeFiles();
   private readonly lines = new Map<TileId, TileLine>();
 
   connect(listener: (event: UiEvent) => void): Promise<Boot> {

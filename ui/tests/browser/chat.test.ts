@@ -360,7 +360,7 @@ describe('a message', () => {
 
   it('of each kind on the protocol page is read whole', () => {
     const page = readFileSync('../docs/protocol.md', 'utf8');
-    const chapter = page.slice(page.indexOf('\n## Chat\n'), page.indexOf('\n## Limits\n'));
+    const chapter = page.slice(page.indexOf('\n## Chat\n'), page.indexOf('\n## Files\n'));
     const examples = [...chapter.matchAll(/```json\n([\s\S]*?)```/g)].map(([, text = '']) => text);
     expect(examples).toHaveLength(4);
     for (const example of examples) expect(readChatMessage(example)).toEqual(JSON.parse(example));

@@ -45,6 +45,8 @@ class FakeConnection {
   readonly transceivers: FakeTransceiver[] = [];
   readonly channel = new FakeChannel();
   readonly chat = new FakeChannel();
+  readonly files = new FakeChannel();
+  readonly control = new FakeChannel();
   connectionState = 'new';
   signalingState = 'stable';
   localDescription: { type: string; sdp: string } | null = null;
@@ -67,7 +69,9 @@ class FakeConnection {
   }
   createDataChannel(label: string, init: object) {
     this.asked.push(`channel ${label} ${JSON.stringify(init)}`);
-    return label === 'chat' ? this.chat : this.channel;
+    const { chat, files, control } = this;
+    const others: Record<string, FakeChannel> = { chat, files, 'files-control': control };
+    return others[label] ?? this.channel;
   }
   async createOffer({ iceRestart }: { iceRestart: boolean }) {
     return { type: 'offer', sdp: iceRestart ? 'restart' : 'offer' };
@@ -118,6 +122,7 @@ beforeEach(() => {
     said: vi.fn(),
     open: vi.fn(),
     chat: { opened: vi.fn(), sent: vi.fn(), heard: vi.fn() },
+    files: { opened: vi.fn(), sent: vi.fn(), heard: vi.fn(), piece: vi.fn() },
     tracks: vi.fn(),
   };
 });
@@ -152,6 +157,8 @@ describe('the side that offers', () => {
       'add video',
       'channel quartet {"negotiated":true,"id":0}',
       'channel chat {"negotiated":true,"id":1}',
+      'channel files-control {"negotiated":true,"id":2}',
+      'channel files {"negotiated":true,"id":3}',
     ]);
     expect(listener.tracks).toHaveBeenCalledTimes(1);
   });
@@ -187,7 +194,7 @@ describe('the side that offers', () => {
     made.act({ type: 'candidate', candidate: { candidate: 'b' } });
     await done();
     const order = ['remote answer', 'candidate a', 'candidate bad', 'candidate b'];
-    expect(connection.asked.slice(4)).toEqual(order);
+    expect(connection.asked.slice(6)).toEqual(order);
     expect(words()).toEqual([]);
   });
 });

@@ -13,6 +13,7 @@ import type {
 } from '../../bindings';
 import type { CallEngine, DeviceKind, GuestPage, PictureListener, TileId } from '../engine';
 import { hrefOf } from '../../chat/links';
+import { BrowserFiles } from './browser_files';
 import { Call } from './call';
 import type { ChatLine } from './core/chat';
 import { entrance, type Entrance } from './core/entrance';
@@ -61,6 +62,8 @@ export class BrowserEngine implements CallEngine, GuestPage {
     capable: canCall(),
     remembered: choseBrowser(),
   });
+
+  readonly files = new BrowserFiles((event) => this.events(event));
 
   private events: (event: UiEvent) => void = () => {};
   private settings: Settings = keptSettings();
@@ -190,10 +193,14 @@ export class BrowserEngine implements CallEngine, GuestPage {
       reaction: (peer, kind) => {
         this.events({ type: 'reaction', data: { tile: this.model.whom(peer), kind } });
       },
+      file: (state) => void this.files.show(state),
+      hashing: (data) => this.events({ type: 'file_hashing', data }),
+      place: (offer) => this.files.place(offer),
       tracks: (peer, tracks) => this.heardAndSeen(peer, tracks),
     });
     clearInterval(this.measuring);
     this.measuring = setInterval(() => void this.reportFigures(), FIGURES_EVERY);
+    this.files.use(this.call.filing);
   }
 
   confirmCode(peer: string, code: Code, matches: boolean): Promise<void> {
@@ -349,6 +356,7 @@ export class BrowserEngine implements CallEngine, GuestPage {
     if (event.type === 'ended') {
       this.call = null;
       this.voices.forgetGains();
+      this.files.use(null);
       this.closeDevices();
     }
     this.render();

@@ -5,6 +5,8 @@ import { Chatting } from './chatting';
 import type { ChatLine } from './core/chat';
 import { Gestures } from './core/gestures';
 import type { Unsayable } from './core/chat_message';
+import type { FileOffer } from './core/files/message';
+import type { FileState } from './core/files/types';
 import { Driver, type Other } from './driver';
 import { usableIceServers } from './core/ice';
 import type { Epoch, IceServer, MediaState, PeerId } from './core/messages';
@@ -14,6 +16,9 @@ import type { ConditionWord, PeerMessage, Reaction, RoomWord } from './core/peer
 import { GROWTH, sending, sendingAtAge, type Sending } from './core/sending';
 import { Session, type Input, type SessionConfig } from './core/session';
 import type { Code } from './core/trust';
+import type { Progress } from './file_disk';
+import type { Sink } from './file_sink';
+import { Filing } from './filing';
 import { PeerLink, type Tracks } from './peer_link';
 
 export interface CallListener {
@@ -24,6 +29,12 @@ export interface CallListener {
   hands(order: PeerId[]): void;
   /** Somebody reacts, or this side does. */
   reaction(peer: PeerId, kind: Reaction): void;
+  /** How far a file is. */
+  file(state: FileState): void;
+  /** How far the reading of a file is that is to be offered. */
+  hashing(progress: Progress): void;
+  /** Where a file goes that was taken. */
+  place(offer: FileOffer): Promise<Sink>;
   /** The voice and the picture of somebody, or none any more. */
   tracks(peer: PeerId, tracks: Tracks): void;
 }
@@ -59,6 +70,7 @@ export class Call {
   private readonly chatting: Chatting;
   private readonly own: PeerId;
   private readonly gestures: Gestures;
+  readonly filing: Filing;
 
   constructor(
     config: SessionConfig,
@@ -72,6 +84,13 @@ export class Call {
     this.chatting = new Chatting(config.own, {
       send: (to, message) => this.links.get(to)?.link.sayInChat(message),
       show: (line) => this.listener.chat(line),
+    });
+    this.filing = new Filing({
+      say: (to, message) => this.links.get(to)?.link.sayOfFiles(message),
+      send: (to, id, bytes) => this.links.get(to)?.link.sendOfFile(id, bytes),
+      show: (state) => this.listener.file(state),
+      hashing: (progress) => this.listener.hashing(progress),
+      place: (offer) => this.listener.place(offer),
     });
     const session = new Session(config, performance.now());
     this.driver = new Driver<Input>(
@@ -180,12 +199,14 @@ export class Call {
       this.present.add(event.peer.id);
       this.chatting.tell({ type: 'joined', peer: event.peer.id, name: event.peer.name });
       this.gestures.joined(event.peer.id);
+      this.filing.tell({ type: 'joined', peer: event.peer.id });
       this.adapt();
     } else if (event.type === 'peer_left') {
       const { id } = event.peer;
       this.present.delete(id);
       this.chatting.tell({ type: 'left', peer: id });
       if (this.gestures.left(id)) this.listener.hands(this.gestures.hands());
+      this.filing.tell({ type: 'left', peer: id });
       this.shows.delete(id);
       this.views.delete(id);
       this.words.delete(id);
@@ -193,7 +214,10 @@ export class Call {
       this.readers.delete(id);
       this.adapt();
     }
-    if (event.type === 'ended') this.chatting.stop();
+    if (event.type === 'ended') {
+      this.chatting.stop();
+      this.filing.stop();
+    }
     this.listener.event(event);
   }
 
@@ -237,6 +261,13 @@ export class Call {
           sent: () => isOpen() && this.chatting.tell({ type: 'sent', peer }),
           heard: (message) => isOpen() && this.chatting.tell({ type: 'heard', peer, message }),
         },
+        files: {
+          opened: () => isOpen() && this.filing.tell({ type: 'opened', peer }),
+          sent: () => isOpen() && this.filing.tell({ type: 'sent', peer }),
+          heard: (message) => isOpen() && this.filing.tell({ type: 'heard', peer, message }),
+          piece: (id, offset, content) =>
+            isOpen() && this.filing.tell({ type: 'piece', peer, id, offset, content }),
+        },
         tracks: (tracks) => this.listener.tracks(peer, tracks),
       });
       this.links.set(peer, { epoch, link, connectedAt: null });
@@ -276,6 +307,7 @@ export class Call {
     this.links.delete(peer);
     link.close();
     this.chatting.tell({ type: 'closed', peer });
+    this.filing.tell({ type: 'closed', peer });
     this.listener.tracks(peer, NOTHING);
   }
 

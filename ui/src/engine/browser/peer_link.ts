@@ -7,6 +7,7 @@
 
 import { ChatLink, type ChatLinkListener } from './chat_link';
 import { preferCodecs, type MediaKind } from './codecs';
+import type { FilesMessage } from './core/files/message';
 import { MAX_SDP_SECTIONS } from './core/limits';
 import type { Counted } from './core/figures';
 import type { ChatMessage } from './core/chat_message';
@@ -14,6 +15,7 @@ import type { Candidate, DescriptionKind } from './core/messages';
 import type { LinkAction, LinkEvent, LinkState } from './core/output';
 import { CHANNEL, readPeerMessage, type PeerMessage } from './core/peer_message';
 import type { Sending } from './core/sending';
+import { FileLink, type FileLinkListener } from './file_link';
 
 /** A sound that came longer ago than this is not being heard now, milliseconds. */
 const HEARD_FOR = 400;
@@ -30,6 +32,8 @@ export interface LinkListener {
   open(): void;
   /** What happens on the channel of the chat. */
   readonly chat: ChatLinkListener;
+  /** What happens on the channels of the files. */
+  readonly files: FileLinkListener;
   /** The tracks of the other side. */
   tracks(tracks: Tracks): void;
 }
@@ -38,6 +42,7 @@ export class PeerLink {
   private readonly connection: RTCPeerConnection;
   private readonly channel: RTCDataChannel;
   private readonly chat: ChatLink;
+  private readonly files: FileLink;
   private transceivers: Partial<Record<MediaKind, RTCRtpTransceiver>> = {};
   private work: Promise<void> = Promise.resolve();
   private closed = false;
@@ -72,6 +77,7 @@ export class PeerLink {
       if (message && !this.closed) this.listener.said(message);
     };
     this.chat = new ChatLink(this.connection, this.listener.chat);
+    this.files = new FileLink(this.connection, this.listener.files);
     this.connection.onconnectionstatechange = () => this.stateChanged();
     this.connection.onicecandidate = ({ candidate }) => {
       if (candidate) this.ownCandidate(candidate);
@@ -107,6 +113,16 @@ export class PeerLink {
     this.chat.say(message);
   }
 
+  /** Says something about files, after their channels have opened. */
+  sayOfFiles(message: FilesMessage): void {
+    this.files.say(message);
+  }
+
+  /** Sends the answer to a request for a part of a file. */
+  sendOfFile(id: number, bytes: Uint8Array): void {
+    this.files.send(id, bytes);
+  }
+
   /** How loud the other side is, root mean square, 0 to 1; `null` where the browser does not say. */
   level(): number | null {
     const receiver = this.transceivers.audio?.receiver;
@@ -131,6 +147,7 @@ export class PeerLink {
     this.connection.onconnectionstatechange = null;
     this.connection.onicecandidate = null;
     this.chat.close();
+    this.files.close();
     this.connection.close();
   }
 

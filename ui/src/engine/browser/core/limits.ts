@@ -58,3 +58,25 @@ export const REACTION_BURST = 4;
 export const REACTIONS_PER_SECOND = 2;
 /** Reactions of one person that are shown at once: those included that were held up. */
 export const REACTION_BURST_HEARD = 8;
+/** Bytes of a file. */
+export const MAX_FILE_BYTES = 2 ** 38;
+/** Bytes of a file's name. */
+export const MAX_FILE_NAME_BYTES = 255;
+/** Bytes of a file's media type. */
+export const MAX_FILE_KIND_BYTES = 255;
+/** Bytes of a chunk, in files that have no more than `MAX_CHUNKS` of them… */
+export const CHUNK_BYTES = 262_144;
+/** …of larger ones they are doubled. */
+export const MAX_CHUNKS = 65_536;
+/** Bytes of a file in one message. */
+export const MAX_PIECE_BYTES = 32_768;
+/** Bytes of one message on the files' control channel. */
+export const MAX_FILES_MESSAGE_BYTES = 4_096;
+/** Files that one participant offers to another at once. */
+export const MAX_FILES_OFFERED = 64;
+/** Parts that one participant may have asked another for. */
+export const MAX_FILE_REQUESTS = 32;
+/** Messages on the files' control channel that may come at once… */
+export const FILES_BURST = 1_000;
+/** …and a second. */
+export const FILES_MESSAGES_PER_SECOND = 500;
