@@ -51,6 +51,7 @@ impl TurnCredentials {
 
     /// The password for a name that was issued and has not ended, if it is one: whoever does not
     /// know the secret cannot show it.
+    #[cfg(feature = "shell")]
     pub(crate) fn password(&self, date: SystemTime, username: &str) -> Option<String> {
         let (end, _) = username.split_once(':')?;
         let end = UNIX_EPOCH.checked_add(Duration::from_secs(end.parse().ok()?))?;
