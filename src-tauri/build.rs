@@ -18,6 +18,7 @@ const COMMANDS: &[&str] = &[
     "go_home",
     "set_muted",
     "set_camera_off",
+    "hear_self",
     "choose",
     "save_settings",
     "copy_link",

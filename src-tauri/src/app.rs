@@ -6,7 +6,7 @@
 mod files;
 mod voices;
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc};
 
 use parking_lot::Mutex;
 use quartet_devices::{DeviceList, Watch};
@@ -24,7 +24,7 @@ use tauri::ipc::{Channel, InvokeResponseBody};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::{
-    devices,
+    devices::{self, Used},
     host::Host,
     model::Model,
     settings::SettingsFile,
@@ -50,6 +50,8 @@ struct State {
     file: SettingsFile,
     found: DeviceList,
     selected: Selected,
+    /// What was opened last of each kind, as in the settings.
+    used: HashMap<SourceKind, String>,
     /// In front of a room or in it: what is chosen is in use.
     devices_open: bool,
     media: MediaState,
@@ -89,6 +91,7 @@ impl App {
             file,
             found: DeviceList::default(),
             selected: Selected::default(),
+            used: HashMap::new(),
             devices_open: false,
             media,
             link: None,
@@ -128,6 +131,8 @@ impl App {
     /// A page has come up: from now on it is told everything.
     pub(crate) fn connect(self: &Arc<Self>, page: Channel<UiEvent>) -> Boot {
         self.watch_devices();
+        // Its switch is off on a new page.
+        self.engine.send(Command::HearSelf(false));
         // After a reload nobody takes the pictures of the page before.
         for tile in self.tiles.detach_all() {
             self.engine.send(Command::Detach(tile));
@@ -440,13 +445,16 @@ impl App {
         state.offer_devices();
         if state.devices_open {
             let me = state.model.view().me.clone();
-            let failed = [
+            let shown = [
                 (SourceKind::Camera, me.camera),
                 (SourceKind::Microphone, me.microphone),
                 (SourceKind::Speaker, me.speaker),
             ];
-            for (kind, device) in failed {
-                if matches!(device, DeviceState::Failed { .. }) {
+            for (kind, device) in shown {
+                let failed = matches!(device, DeviceState::Failed { .. });
+                // What was chosen has gone, or is back.
+                let another = state.used.get(&kind) != Some(&state.used(kind).id);
+                if failed || another {
                     self.open(&mut state, kind);
                 }
             }
@@ -474,6 +482,7 @@ impl App {
 
     fn close_devices(&self, state: &mut State) {
         state.devices_open = false;
+        self.engine.send(Command::HearSelf(false));
         state.selected = Selected::default();
         self.engine.send(Command::Select(Selected::default()));
         for kind in [SourceKind::Camera, SourceKind::Microphone, SourceKind::Speaker] {
@@ -483,24 +492,20 @@ impl App {
 
     /// Makes the chosen device of this kind the selected one; the engine opens it.
     fn open(&self, state: &mut State, kind: SourceKind) {
-        let settings = &state.settings;
+        let id = state.used(kind).id;
         let opened = match kind {
-            SourceKind::Camera => quartet_devices::parse_video(&settings.camera).map(|video| {
+            SourceKind::Camera => quartet_devices::parse_video(&id).map(|video| {
                 state.selected.video = video;
                 state.selected.video.is_some()
             }),
-            SourceKind::Microphone => {
-                quartet_devices::parse_audio(&settings.microphone).map(|mic| {
-                    state.selected.audio = mic;
-                    state.selected.audio.is_some()
-                })
-            }
-            SourceKind::Speaker => {
-                quartet_devices::parse_speaker(&settings.speaker).map(|speaker| {
-                    state.selected.speaker = speaker;
-                    state.selected.speaker.is_some()
-                })
-            }
+            SourceKind::Microphone => quartet_devices::parse_audio(&id).map(|mic| {
+                state.selected.audio = mic;
+                state.selected.audio.is_some()
+            }),
+            SourceKind::Speaker => quartet_devices::parse_speaker(&id).map(|speaker| {
+                state.selected.speaker = speaker;
+                state.selected.speaker.is_some()
+            }),
         };
         let shown = match opened {
             Ok(true) => DeviceState::Starting,
@@ -515,13 +520,20 @@ impl App {
                 DeviceState::Failed { code: "missing".to_owned(), message: error.to_string() }
             }
         };
+        state.used.insert(kind, id);
         state.model.set_device(kind, shown);
     }
 }
 
 impl State {
+    /// What is to be used of a kind now.
+    fn used(&self, kind: SourceKind) -> Used {
+        devices::used(&self.found, &self.settings, kind)
+    }
+
     fn offer_devices(&mut self) {
         self.model.set_devices(devices::choices(&self.found, &self.settings));
+        self.model.set_stand_ins(devices::stand_ins(&self.found, &self.settings));
     }
 
     fn save(&self) {

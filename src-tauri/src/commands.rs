@@ -93,6 +93,11 @@ pub(crate) fn set_camera_off(app: Shared<'_>, camera_off: bool) {
 }
 
 #[command]
+pub(crate) fn hear_self(app: Shared<'_>, on: bool) {
+    app.hear_self(on);
+}
+
+#[command]
 pub(crate) async fn choose(
     handle: AppHandle,
     app: Shared<'_>,

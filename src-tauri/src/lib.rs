@@ -87,6 +87,7 @@ pub fn run() -> Result<(), StartError> {
             commands::go_home,
             commands::set_muted,
             commands::set_camera_off,
+            commands::hear_self,
             commands::choose,
             commands::save_settings,
             commands::copy_link,

@@ -9,9 +9,9 @@ use quartet_media::DeviceError;
 use quartet_proto::{Code, FileId, MediaState, PeerId, PeerInfo, Reaction, RoomPolicy};
 
 use crate::view::{
-    AppView, ChatLineView, ConnectionView, DeviceState, DevicesView, DoorView, FailureView,
-    FileView, HashingView, KnockView, LevelView, MarkView, PeerView, PhaseView, PolicyView,
-    ReactionKind, ReactionView, RemovedView, RoomView, TrustView, UiEvent,
+    AppView, ChatLineView, ConnectionView, DeviceKind, DeviceState, DevicesView, DoorView,
+    FailureView, FileView, HashingView, KnockView, LevelView, MarkView, PeerView, PhaseView,
+    PolicyView, ReactionKind, ReactionView, RemovedView, RoomView, TrustView, UiEvent,
 };
 
 /// The view, and the few rules by which it changes.
@@ -77,6 +77,11 @@ impl Model {
     /// What can be chosen.
     pub(crate) fn set_devices(&mut self, devices: DevicesView) {
         self.view.devices = devices;
+    }
+
+    /// Where the system's own device stands in for the chosen one.
+    pub(crate) fn set_stand_ins(&mut self, kinds: Vec<DeviceKind>) {
+        self.view.me.stand_ins = kinds;
     }
 
     /// A device is being opened, or none is used.

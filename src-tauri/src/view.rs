@@ -186,6 +186,18 @@ pub enum DeviceState {
     },
 }
 
+/// A kind of device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    /// Pictures.
+    Camera,
+    /// The own voice.
+    Microphone,
+    /// The others' voices.
+    Speaker,
+}
+
 /// The person's own side.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, TS)]
 pub struct MeView {
@@ -201,6 +213,8 @@ pub struct MeView {
     pub speaker: DeviceState,
     /// The machine does not keep up: pictures are smaller for now.
     pub busy: bool,
+    /// Where the chosen device is not there, and the system's own is used meanwhile.
+    pub stand_ins: Vec<DeviceKind>,
 }
 
 /// Everything that the page shows; sent whole whenever something in it changes.
@@ -499,6 +513,7 @@ pub fn bindings() -> String {
         DoorView::decl(&config),
         RoomView::decl(&config),
         DeviceState::decl(&config),
+        DeviceKind::decl(&config),
         MeView::decl(&config),
         AppView::decl(&config),
         DeviceView::decl(&config),

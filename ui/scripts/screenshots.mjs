@@ -32,7 +32,7 @@ const SCENES = {
   ask: 'at=green_room&people=3&policy=knock',
   waiting: 'at=waiting&people=3&policy=knock',
   left_locked: 'at=left&people=3&failure=room_locked',
-  settings: 'at=green_room&people=2',
+  settings: 'at=green_room&people=2&standin',
   help: 'at=in_call&people=4',
   left: 'at=left&people=3',
   left_full: 'at=left&people=3&failure=room_full',

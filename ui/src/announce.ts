@@ -2,6 +2,7 @@
 // for those who do.
 
 import type { AppView, PeerView } from './bindings';
+import { plugged } from './plugged';
 import { displayName } from './i18n/names';
 import { listOf, type LanguageCode, type MessageArguments, type Translate } from './i18n/translate';
 
@@ -26,6 +27,9 @@ export class Announcer {
     if (after.me.muted !== before.me.muted) say(after.me.muted ? 'said.muted' : 'said.unmuted');
     if (after.me.camera_off !== before.me.camera_off) {
       say(after.me.camera_off ? 'said.cameraOff' : 'said.cameraOn');
+    }
+    if (after.phase.at === before.phase.at && after.phase.at !== 'home') {
+      for (const message of plugged(before, after)) show(...message);
     }
     if (after.phase.at === 'waiting' && before.phase.at !== 'waiting') say('green.waiting');
     if (after.phase.at !== 'in_call') return said;

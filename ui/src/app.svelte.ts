@@ -210,6 +210,11 @@ export class App {
     return this.attempt(() => this.engine.setVolume(peer, volume));
   }
 
+  /** The own voice from the own speaker, to try both. */
+  hearSelf(on: boolean): Promise<void> {
+    return this.attempt(() => this.engine.hearSelf(on));
+  }
+
   choose(kind: DeviceKind, id: string): Promise<void> {
     // Picking a file changes nothing before one is picked.
     if (id !== 'file') this.chosen(kind, id);

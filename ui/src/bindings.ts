@@ -146,6 +146,8 @@ code: string,
  */
 message: string, };
 
+export type DeviceKind = "camera" | "microphone" | "speaker";
+
 export type MeView = { 
 /**
  * The microphone is muted by the person.
@@ -170,7 +172,11 @@ speaker: DeviceState,
 /**
  * The machine does not keep up: pictures are smaller for now.
  */
-busy: boolean, };
+busy: boolean, 
+/**
+ * Where the chosen device is not there, and the system's own is used meanwhile.
+ */
+stand_ins: Array<DeviceKind>, };
 
 export type AppView = { 
 /**

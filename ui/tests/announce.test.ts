@@ -84,3 +84,29 @@ it('says the own switches everywhere', () => {
   after.me = { ...after.me, muted: true, camera_off: true };
   expect(say(view(), after)).toEqual(['You are muted', 'Your camera is off']);
 });
+
+it('says what was plugged in and pulled out, once the devices are known', () => {
+  const listed = (...labels: string[]) => {
+    const found = labels.map((label) => ({ id: `mic:${label}`, label }));
+    const unlisted = { id: 'mic:gone', label: 'mic:gone' };
+    const microphones = [{ id: 'mic', label: 'mic' }, ...found, unlisted];
+    return inCall([], { devices: { cameras: [], speakers: [], microphones } });
+  };
+  expect(say(listed(), listed('A', 'B'))).toEqual([]);
+  expect(say(listed('A'), listed('A', 'B'), listed('B'))).toEqual([
+    'New microphone: B. It can be chosen in the settings.',
+    'A is not there any more',
+  ]);
+  // Before and after a call nobody is using them.
+  const home = { ...listed('A'), phase: { at: 'home' as const } };
+  expect(say(home, { ...listed('B'), phase: { at: 'home' as const } })).toEqual([]);
+});
+
+it('says which device stands in, and when that is over', () => {
+  const calm = inCall([]);
+  const stand: AppView = { ...calm, me: { ...calm.me, stand_ins: ['speaker'] } };
+  expect(say(calm, stand, stand, calm)).toEqual([
+    'The chosen speaker is gone; the system’s own is used meanwhile',
+    'The chosen speaker is used again',
+  ]);
+});

@@ -34,6 +34,7 @@ export function view(part: Partial<AppView> = {}): AppView {
       microphone: { is: 'running' },
       speaker: { is: 'running' },
       busy: false,
+      stand_ins: [],
     },
     devices: {
       cameras: [
@@ -106,6 +107,7 @@ export class FakeEngine implements CallEngine {
   readonly goHome = vi.fn(async () => {});
   readonly setMuted = vi.fn(async (_muted: boolean) => {});
   readonly setCameraOff = vi.fn(async (_off: boolean) => {});
+  readonly hearSelf = vi.fn(async (_on: boolean) => {});
   readonly choose = vi.fn(async (_kind: string, id: string) => id);
   readonly saveSettings = vi.fn(async (wanted: Settings) => wanted);
   readonly copyLink = vi.fn(async () => {});

@@ -179,3 +179,27 @@ describe('the space bar', () => {
     expect(all('speaks-muted')).toEqual([]);
   });
 });
+
+describe('the settings', () => {
+  it('let one hear oneself, for as long as they are open', async () => {
+    const { engine } = await at(inCall([ann]));
+    press(',');
+    expect(all('meter')).toHaveLength(1);
+    click('hear-self');
+    expect(engine.hearSelf.mock.calls).toEqual([[true]]);
+    const { me } = inCall([]);
+    engine.show(inCall([ann], { me: { ...me, muted: true } }));
+    expect(document.body.textContent).toContain('nothing to hear');
+    click('close-dialog');
+    expect(engine.hearSelf).toHaveBeenLastCalledWith(false);
+  });
+
+  it('offer no test of a microphone that is not open', async () => {
+    const { me } = inCall([]);
+    const { engine } = await at(inCall([ann], { me: { ...me, microphone: { is: 'none' } } }));
+    press(',');
+    expect(all('hear-self')).toEqual([]);
+    engine.show(inCall([ann], { me: { ...me, stand_ins: ['microphone'] } }));
+    expect(find('stand-in-microphone').textContent).toContain('system');
+  });
+});

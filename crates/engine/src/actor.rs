@@ -155,6 +155,7 @@ impl Actor {
             Command::Mute(muted) => self.mute(muted),
             Command::CameraOff(off) => self.sources.camera_off = off,
             Command::ProcessVoice(on) => self.process_voice(on),
+            Command::HearSelf(on) => self.hear_self(on),
             Command::Watch(link) => {
                 self.stop_watching();
                 let generation = self.next_generation();

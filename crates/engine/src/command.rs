@@ -102,6 +102,9 @@ pub enum Command {
     CameraOff(bool),
     /// Echo cancellation, noise suppression and gain control.
     ProcessVoice(bool),
+    /// Play the own voice on the own speaker, as the others hear it, where a microphone is open; so
+    /// that a person can try both.
+    HearSelf(bool),
     /// Say who is in a room ([`crate::Event::Roster`]) until a join, [`Command::Leave`] or the
     /// next `Watch`.
     Watch(JoinLink),

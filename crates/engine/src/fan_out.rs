@@ -6,9 +6,10 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use quartet_core::{
-    EncodedFrame, Rung,
+    EncodedFrame, RtpPacket, Rung,
     layers::{Layer, LayerSelector},
 };
+use quartet_media::VoiceReceiver;
 use quartet_proto::PeerId;
 use quartet_rtc::Link;
 
@@ -21,6 +22,14 @@ pub(crate) struct FanOut {
     outlets: RwLock<Vec<Outlet>>,
     pub(crate) own_tile: Tile,
     own_layer: Mutex<LayerSelector>,
+    own_voice: Mutex<Option<OwnVoice>>,
+}
+
+/// The own voice on its way to the own speaker.
+#[derive(Debug)]
+struct OwnVoice {
+    receiver: VoiceReceiver,
+    sequence: u16,
 }
 
 #[derive(Debug)]
@@ -100,6 +109,25 @@ impl FanOut {
         for outlet in self.outlets.read().iter() {
             outlet.link.send_voice(timestamp, payload.clone());
         }
+        if let Some(own) = self.own_voice.lock().as_mut() {
+            own.sequence = own.sequence.wrapping_add(1);
+            own.receiver.push(RtpPacket {
+                sequence: own.sequence,
+                timestamp,
+                marker: false,
+                redundant: false,
+                payload: payload.clone(),
+            });
+        }
+    }
+
+    /// The own voice is heard here as well, or no more.
+    pub(crate) fn hear_own_voice(&self, receiver: Option<VoiceReceiver>) {
+        *self.own_voice.lock() = receiver.map(|receiver| OwnVoice { receiver, sequence: 0 });
+    }
+
+    pub(crate) fn own_voice_is_heard(&self) -> bool {
+        self.own_voice.lock().is_some()
     }
 
     fn with(&self, peer: PeerId, with: impl FnOnce(&mut LayerSelector), ask: impl FnMut(Rung)) {

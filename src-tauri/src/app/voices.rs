@@ -25,6 +25,11 @@ impl App {
         }));
     }
 
+    /// So that a person can try microphone and speaker.
+    pub(crate) fn hear_self(&self, on: bool) {
+        self.engine.send(Command::HearSelf(on));
+    }
+
     /// How loud somebody is to be heard, in percent; more than twice as loud is twice as loud.
     pub(crate) fn set_volume(&self, peer: PeerId, volume: u16) {
         let volume = volume.min(MAX_VOLUME);

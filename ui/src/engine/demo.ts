@@ -87,6 +87,7 @@ export class DemoEngine implements CallEngine {
         microphone: query.has('broken') ? broken : RUNNING,
         speaker: RUNNING,
         busy: query.has('busy'),
+        stand_ins: query.has('standin') ? ['microphone'] : [],
       },
       devices: {
         cameras: [
@@ -230,6 +231,8 @@ export class DemoEngine implements CallEngine {
     this.change({ me: { ...this.view.me, camera_off: cameraOff } });
     return Promise.resolve();
   }
+
+  async hearSelf(): Promise<void> {}
 
   choose(kind: DeviceKind, id: string): Promise<string> {
     // There is no file to pick from here.

@@ -25,6 +25,7 @@ export const NOWHERE: AppView = {
     microphone: { is: 'none' },
     speaker: { is: 'none' },
     busy: false,
+    stand_ins: [],
   },
   devices: { cameras: [], microphones: [], speakers: [] },
 };
@@ -71,6 +72,8 @@ export interface CallEngine {
 
   setMuted(muted: boolean): Promise<void>;
   setCameraOff(cameraOff: boolean): Promise<void>;
+  /** Plays the own voice on the own speaker, where the microphone is open. */
+  hearSelf(on: boolean): Promise<void>;
   /**
    * Uses another device or test source; `file` lets the person pick a file. Resolves to what is
    * chosen now, which is what was before when nothing was picked.

@@ -69,6 +69,10 @@ export class NativeEngine implements CallEngine {
     return invoke('set_camera_off', { cameraOff });
   }
 
+  hearSelf(on: boolean): Promise<void> {
+    return invoke('hear_self', { on });
+  }
+
   choose(kind: DeviceKind, id: string): Promise<string> {
     return invoke('choose', { kind, id });
   }

@@ -302,10 +302,15 @@ export const en = {
   'device.file.y4m': 'A video file (.y4m)…',
   'device.file.wav': 'A sound file (.wav)…',
   'device.absent': '{name} (not there now)',
+  'device.standIn': 'Not there now: the system’s own is used meanwhile.',
   'device.problem': '{device}: {problem}',
 
   'settings.title': 'Settings',
   'settings.devices': 'Camera and sound',
+  'settings.hearSelf': 'Hear yourself',
+  'settings.hearSelfHint':
+    'Your voice as the others hear it, from your speaker. Best with headphones.',
+  'settings.hearSelfMuted': 'You are muted, so there is nothing to hear.',
   'settings.voice': 'Voice',
   'settings.processVoice': 'Clean up my voice',
   'settings.processVoiceHint': 'Removes echo and noise and evens out the volume.',
@@ -401,6 +406,17 @@ export const en = {
   'said.policyBy.open': '{name} has opened the call to everybody with the link',
   'said.policyBy.knock': '{name} wants newcomers to be let in first',
   'said.policyBy.locked': '{name} has locked the call',
+
+  'said.plugged.camera': 'New camera: {device}. It can be chosen in the settings.',
+  'said.plugged.microphone': 'New microphone: {device}. It can be chosen in the settings.',
+  'said.plugged.speaker': 'New speaker: {device}. It can be chosen in the settings.',
+  'said.unplugged': '{device} is not there any more',
+  'said.standIn.camera': 'The chosen camera is gone; the system’s own is used meanwhile',
+  'said.standIn.microphone': 'The chosen microphone is gone; the system’s own is used meanwhile',
+  'said.standIn.speaker': 'The chosen speaker is gone; the system’s own is used meanwhile',
+  'said.standInOver.camera': 'The chosen camera is used again',
+  'said.standInOver.microphone': 'The chosen microphone is used again',
+  'said.standInOver.speaker': 'The chosen speaker is used again',
 
   'said.chat': '{name}: {text}',
   'said.chatMany': { one: '{count} new message', other: '{count} new messages' },

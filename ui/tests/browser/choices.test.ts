@@ -11,7 +11,7 @@ import { MAX_ICE_SERVERS, MAX_NAME_CHARS } from '../../src/engine/browser/core/l
 import { displayableName } from '../../src/engine/browser/core/name';
 import { sending, sendingAtAge } from '../../src/engine/browser/core/sending';
 import { DEFAULTS, readSettings } from '../../src/engine/browser/core/settings';
-import { choices, deviceFailure, idOf } from '../../src/engine/browser/device_words';
+import { choices, deviceFailure, idOf, standInFor } from '../../src/engine/browser/device_words';
 
 describe('a name', () => {
   it('is taken without the white space around it, in any script', () => {
@@ -232,5 +232,23 @@ describe('tries', () => {
     const taken = (now: number) =>
       Array.from({ length: 10 }, () => allowance.take(now)).filter(Boolean);
     expect([0, 500, 1500, 2000, 100_000].map((now) => taken(now).length)).toEqual([3, 0, 1, 1, 3]);
+  });
+});
+
+describe('for a chosen device that is not there', () => {
+  const device = (deviceId: string, kind = 'audioinput') =>
+    ({ deviceId, kind, label: deviceId && `Device ${deviceId}` }) as MediaDeviceInfo;
+
+  it.each([
+    ['mic:usb', [device('pci')], 'mic'],
+    ['mic:usb', [device('pci'), device('usb')], null],
+    // Nothing is known before the person has allowed it, and of other kinds nothing follows.
+    ['mic:usb', [device('')], null],
+    ['mic:usb', [], null],
+    ['mic:usb', [device('pci', 'audiooutput')], null],
+    ['mic', [device('pci')], null],
+    ['none', [device('pci')], null],
+  ])('(%s) the system’s own stands in', (chosen, found, standIn) => {
+    expect(standInFor('microphone', chosen, found)).toBe(standIn);
   });
 });

@@ -11,7 +11,7 @@ use quartet_media::{
     AudioInput, AudioOutput, DeviceError, Ended, Speaker, VideoCallbacks, VideoInput,
     VideoPipeline, VideoStats, VoiceCallbacks, VoiceClock, VoiceSender,
 };
-use quartet_proto::MediaState;
+use quartet_proto::{MediaState, PeerId};
 use tokio::sync::mpsc;
 
 use super::Actor;
@@ -133,6 +133,19 @@ impl Actor {
         }
     }
 
+    pub(super) fn hear_self(&mut self, on: bool) {
+        if on == self.fan_out.own_voice_is_heard() {
+            return;
+        }
+        // No participant has this id in practice, and only the mixer sees it.
+        let receiver = on.then(|| self.mixer.add(PeerId::from_u64(0))).transpose();
+        let receiver = receiver.unwrap_or_else(|error| {
+            tracing::error!(%error, "the own voice cannot be heard");
+            None
+        });
+        self.fan_out.hear_own_voice(receiver);
+    }
+
     /// Everybody who waits for a key frame gets the same one: the pipeline limits their number.
     pub(super) fn make_key_frame(&self, rung: Rung) {
         if let Some(camera) = self.sources.camera.running() {
@@ -157,6 +170,7 @@ impl Actor {
     pub(super) fn close_sources(&mut self) {
         self.sources.selected = Selected::default();
         self.fan_out.own_tile.detach();
+        self.hear_self(false);
         self.sources.tap_capture(None);
         self.settle_sources();
     }
@@ -276,9 +290,11 @@ impl Actor {
         }
     }
 
-    /// Runs in a call, because it sets the pace at which voices are decoded.
+    /// Runs in a call, because it sets the pace at which voices are decoded, and while the person
+    /// listens to themselves.
     fn settle_speaker(&mut self) {
-        let wanted = self.call.is_some().then(|| self.sources.selected.speaker.clone());
+        let needed = self.call.is_some() || self.fan_out.own_voice_is_heard();
+        let wanted = needed.then(|| self.sources.selected.speaker.clone());
         if let Some(speaker) = self.sources.speaker.surplus(wanted.as_ref()) {
             self.tasks.spawn_blocking(TaskId::Stop(SourceKind::Speaker), move || speaker.stop());
         }

@@ -24,7 +24,7 @@ import { displayableName } from './core/name';
 import type { SessionEvent } from './core/output';
 import type { Code } from './core/trust';
 import { Watch, type WatchInput } from './core/watch';
-import { choices, idOf } from './device_words';
+import { choices, idOf, standInFor } from './device_words';
 import { Driver } from './driver';
 import { authKeyOf, newCertificate, newId16, newSeed, participantOf, roomOf } from './identity';
 import { Levels } from './levels';
@@ -53,6 +53,7 @@ const LEVELS_EVERY = 100;
 const FIGURES_EVERY = 1000;
 
 const OWN: TileId = 'own';
+const DEVICE_KINDS = ['camera', 'microphone', 'speaker'] as const satisfies DeviceKind[];
 
 export class BrowserEngine implements CallEngine, GuestPage {
   readonly guest = this;
@@ -74,6 +75,10 @@ export class BrowserEngine implements CallEngine, GuestPage {
   private readonly levels = new Levels();
   private readonly sources = new Sources((kind, state, track) => this.source(kind, state, track));
   private microphone: MediaStreamTrack | null = null;
+  /** The own voice is played here, too. */
+  private hearsSelf = false;
+  /** What stands in for chosen devices that are not there. */
+  private standIns: Partial<Record<DeviceKind, string>> = {};
   /** What is sent: the camera, and a copy of the microphone that can be silenced by itself. */
   private sent: Tracks = { audio: null, video: null };
   private readonly voicesHeard = new Map<PeerId, MediaStreamTrack>();
@@ -232,23 +237,29 @@ export class BrowserEngine implements CallEngine, GuestPage {
   async setCameraOff(camera_off: boolean): Promise<void> {
     this.model.setOwn({ ...this.model.view.me, camera_off });
     this.sendChosen();
-    await this.sources.change(this.settings, camera_off);
+    await this.sources.change(this.used, camera_off);
   }
 
   async choose(kind: DeviceKind, id: string): Promise<string> {
     const same = this.settings[kind] === id;
     this.keep({ ...this.settings, [kind]: id });
-    void this.listDevices();
-    if (kind === 'speaker') await this.voices.choose(id);
+    await this.listDevices();
+    if (kind === 'speaker') await this.voices.choose(this.used.speaker);
     else if (same) await this.sources.again(kind);
-    else await this.sources.change(this.settings, this.model.view.me.camera_off);
+    else await this.sources.change(this.used, this.model.view.me.camera_off);
     return id;
   }
 
   async saveSettings(settings: Settings): Promise<Settings> {
     this.keep({ ...settings, server: '' });
-    await this.sources.change(this.settings, this.model.view.me.camera_off);
+    await this.sources.change(this.used, this.model.view.me.camera_off);
     return this.settings;
+  }
+
+  hearSelf(on: boolean): Promise<void> {
+    this.hearsSelf = on;
+    this.voices.set(OWN, on ? this.sent.audio : null);
+    return Promise.resolve();
   }
 
   async copyLink(): Promise<void> {
@@ -300,9 +311,9 @@ export class BrowserEngine implements CallEngine, GuestPage {
   }
 
   private async openDevices(cameraOff: boolean): Promise<void> {
-    void this.voices.choose(this.settings.speaker);
     await this.listDevices();
-    await this.sources.open(this.settings, cameraOff);
+    void this.voices.choose(this.used.speaker);
+    await this.sources.open(this.used, cameraOff);
     // Names of devices are told to those only who may use one.
     await this.listDevices();
   }
@@ -315,6 +326,7 @@ export class BrowserEngine implements CallEngine, GuestPage {
   }
 
   private closeDevices(): void {
+    void this.hearSelf(false);
     clearInterval(this.ticking);
     clearInterval(this.measuring);
     this.sources.close();
@@ -384,6 +396,7 @@ export class BrowserEngine implements CallEngine, GuestPage {
       this.microphone = track;
       // The meter goes on while the others hear nothing.
       this.sent = { ...this.sent, audio: track?.clone() ?? null };
+      if (this.hearsSelf) this.voices.set(OWN, this.sent.audio);
     }
     this.model.setDevice(kind, state);
     this.sendChosen();
@@ -402,12 +415,28 @@ export class BrowserEngine implements CallEngine, GuestPage {
   }
 
   private async devicesChanged(): Promise<void> {
+    const { speaker } = this.used;
     await this.listDevices();
+    await this.sources.change(this.used, this.model.view.me.camera_off);
+    if (this.used.speaker !== speaker && this.model.view.me.speaker.is !== 'none') {
+      await this.voices.choose(this.used.speaker);
+    }
     await this.sources.retry();
+  }
+
+  /** What is chosen, with what stands in for it. */
+  private get used(): Settings {
+    return { ...this.settings, ...this.standIns };
   }
 
   private async listDevices(): Promise<void> {
     const found = await navigator.mediaDevices.enumerateDevices().catch(() => []);
+    this.standIns = {};
+    for (const kind of DEVICE_KINDS) {
+      const standIn = standInFor(kind, this.settings[kind], found);
+      if (standIn !== null) this.standIns[kind] = standIn;
+    }
+    this.model.setStandIns(Object.keys(this.standIns) as DeviceKind[]);
     this.model.setDevices({
       cameras: this.choices('camera', found),
       microphones: this.choices('microphone', found),

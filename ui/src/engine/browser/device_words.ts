@@ -41,6 +41,21 @@ export function choices(
   return [{ id: prefix, label: 'Default' }, ...listed, ...absent, { id: 'none', label: 'None' }];
 }
 
+/**
+ * What is used for a choice: the system's own in place of a device that is not there. Not before any
+ * is known, nor where there is no other one.
+ */
+export function standInFor(
+  kind: DeviceKind,
+  chosen: string,
+  found: readonly MediaDeviceInfo[],
+): string | null {
+  const device = idOf(chosen);
+  const known = found.filter((it) => it.kind === INPUT[kind] && it.deviceId && it.label);
+  if (device === null || known.length === 0) return null;
+  return known.some(({ deviceId }) => deviceId === device) ? null : DEFAULT[kind];
+}
+
 /** What went wrong with a device (Media Capture and Streams, §10.2), in the page's words. */
 export function deviceFailure(error: unknown): DeviceState & { is: 'failed' } {
   const { name, message } = error instanceof Error ? error : { name: '', message: String(error) };

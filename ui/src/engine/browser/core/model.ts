@@ -86,6 +86,11 @@ export class Model {
     return peer === this.you ? 'own' : peer;
   }
 
+  /** Kinds of devices for which the system's own stands in. */
+  setStandIns(kinds: DeviceKind[]): void {
+    this.view = { ...this.view, me: { ...this.view.me, stand_ins: kinds } };
+  }
+
   setWaiting(waiting: Roster, policy: RoomPolicy): void {
     this.changeRoom({ waiting });
     this.changeDoor({ policy });
