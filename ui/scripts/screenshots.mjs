@@ -29,6 +29,9 @@ const SCENES = {
   remove: 'at=in_call&people=4&policy=knock',
   verify: 'at=in_call&people=3',
   verified: 'at=in_call&people=3',
+  look: 'at=in_call&people=4',
+  large: 'at=in_call&people=4',
+  large_two: 'at=in_call&people=2',
   ask: 'at=green_room&people=3&policy=knock',
   waiting: 'at=waiting&people=3&policy=knock',
   left_locked: 'at=left&people=3&failure=room_locked',
@@ -69,6 +72,8 @@ try {
           await page.getByTestId('trust').first().click();
         }
         if (scene === 'verified') await page.getByTestId('confirm').click();
+        if (scene === 'look') await page.keyboard.press('g');
+        if (scene.startsWith('large')) await page.keyboard.press('k');
         if (scene === 'reactions') await page.keyboard.press('e');
         if (scene === 'hands' || scene === 'reactions') await page.waitForTimeout(1_200);
         if (scene === 'help') await page.keyboard.press('?');

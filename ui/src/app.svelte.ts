@@ -19,6 +19,9 @@ import { Details } from './doctor/details.svelte';
 import { EMPTY, Herald, take, type Inbox } from './chat/inbox';
 import { Hold } from './hold';
 import { InOrder } from './in_order';
+import type { TileId } from './layout/arrange';
+import { keepLook, keptLook, type Look } from './layout/look';
+import { nextPinned, Turn } from './layout/stage';
 import { MutedNotice } from './muted_notice';
 import type { Entrance } from './engine/browser/core/entrance';
 import { failureOf, NOWHERE, type CallEngine, type DeviceKind } from './engine/engine';
@@ -65,13 +68,20 @@ export class App {
   speaking = $state.raw<ReadonlySet<string>>(new Set());
   /** The person speaks, muted. */
   speaksMuted = $state(false);
-  dialog = $state<'settings' | 'help' | 'leave' | 'room' | 'verify' | null>(null);
+  dialog = $state<'settings' | 'help' | 'leave' | 'room' | 'look' | 'verify' | null>(null);
   /** Whose code the dialog `verify` shows. */
   verifying = $state<string | null>(null);
   /** What stands between a guest's page and its use. */
   entrance = $state.raw<Entrance>({ at: 'open' });
 
   readonly cheers = new Cheers();
+  /** How the person likes to see a call. */
+  look = $state.raw<Look>(keptLook());
+  /** Who is always large, in this call. */
+  pinned = $state<TileId | null>(null);
+  /** Who has the word. */
+  speaker = $state<TileId | null>(null);
+  fullScreen = $state(false);
   /** The reactions to choose from are shown. */
   reacting = $state(false);
 
@@ -93,6 +103,7 @@ export class App {
   private readonly announcer = new Announcer();
   private readonly speech = new SpeechDetector();
   private readonly herald = new Herald((lines) => this.announceChat(lines));
+  private readonly turn = new Turn();
   private readonly hold = new Hold();
   private readonly muting = new InOrder();
   private readonly mutedNotice = new MutedNotice();
@@ -208,6 +219,41 @@ export class App {
   /** How loud somebody is to be heard, in percent. */
   setVolume(peer: string, volume: number): Promise<void> {
     return this.attempt(() => this.engine.setVolume(peer, volume));
+  }
+
+  /** Another way to see the call, from now on and the next time. */
+  setLook(changed: Partial<Look>): void {
+    const { ownHidden } = this.look;
+    this.look = { ...this.look, ...changed };
+    keepLook(this.look);
+    if (this.look.ownHidden !== ownHidden) {
+      this.tell(this.t(ownHidden ? 'said.ownShown' : 'said.ownHidden'));
+    }
+  }
+
+  /** Shows somebody large until another is, or nobody. */
+  pin(tile: TileId | null): void {
+    this.pinned = tile;
+    const peer = this.view.room?.peers.find(({ id }) => id === tile);
+    if (peer)
+      this.tell(this.t('said.large', { name: displayName(peer.name, this.t('name.nobody')) }));
+    else this.tell(this.t(tile === null ? 'said.nobodyLarge' : 'said.ownLarge'));
+  }
+
+  pinNext(): void {
+    const people = this.view.room?.peers.map(({ id }) => ({ id, is: 'person' as const })) ?? [];
+    this.pin(nextPinned(people, this.pinned));
+  }
+
+  setFullScreen(on: boolean): Promise<void> {
+    return this.attempt(async () => {
+      try {
+        if (on) await document.documentElement.requestFullscreen();
+        else if (document.fullscreenElement) await document.exitFullscreen();
+      } catch (error) {
+        throw { ...failureOf(error), code: 'full_screen' };
+      }
+    });
   }
 
   /** The own voice from the own speaker, to try both. */
@@ -357,9 +403,15 @@ export class App {
     if (view.me.muted !== before.me.muted) this.lookMuted(true);
     if (view.phase.at !== before.phase.at) {
       this.refusal = null;
-      const ofCall = ['leave', 'room', 'verify'].includes(this.dialog ?? '');
+      const ofCall = ['leave', 'room', 'look', 'verify'].includes(this.dialog ?? '');
       if (view.phase.at !== 'in_call' && ofCall) this.dialog = null;
       if (view.phase.at !== 'in_call') this.releaseSpace();
+      if (view.phase.at === 'in_call') {
+        this.turn.forget();
+        this.pinned = null;
+      } else if (this.fullScreen) {
+        void this.setFullScreen(false);
+      }
       this.reacting = false;
       this.cheers.clear();
       if (view.phase.at === 'in_call') {
@@ -427,6 +479,7 @@ export class App {
     const speaking = this.speech.hear(this.loud, performance.now());
     // Ten sets a second with the same people in them would redraw every tile.
     if (!sameMembers(speaking, this.speaking)) this.speaking = speaking;
+    this.speaker = this.turn.hear(speaking, performance.now());
     this.lookMuted(levels.length > 0);
     if (levels.length > 0) this.silence = setTimeout(() => this.hear([]), SILENCE_MS);
   }

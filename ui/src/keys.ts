@@ -11,6 +11,10 @@ export type Action =
   | 'chat'
   | 'details'
   | 'files'
+  | 'look'
+  | 'large'
+  | 'own'
+  | 'fullScreen'
   | 'copyLink'
   | 'room'
   | 'leave'
@@ -39,6 +43,10 @@ export const bindings: Record<Action, Binding> = {
   chat: { key: 'T', code: 'KeyT', places: ['in_call'], label: 'keys.chat' },
   details: { key: 'D', code: 'KeyD', places: ['in_call'], label: 'keys.details' },
   files: { key: 'F', code: 'KeyF', places: ['in_call'], label: 'keys.files' },
+  look: { key: 'G', code: 'KeyG', places: ['in_call'], label: 'keys.look' },
+  large: { key: 'K', code: 'KeyK', places: ['in_call'], label: 'keys.large' },
+  own: { key: 'O', code: 'KeyO', places: ['in_call'], label: 'keys.own' },
+  fullScreen: { key: 'X', code: 'KeyX', places: ['in_call'], label: 'keys.fullScreen' },
   copyLink: { key: 'C', code: 'KeyC', places: withDevices, label: 'keys.copyLink' },
   room: { key: 'P', code: 'KeyP', places: ['in_call'], label: 'keys.room' },
   leave: { key: 'L', code: 'KeyL', places: ['in_call'], label: 'keys.leave' },

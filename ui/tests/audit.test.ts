@@ -55,6 +55,7 @@ const screens: [string, AppView, key?: string][] = [
   ['a call without a server', inCall([], { phase: { at: 'in_call', signalling_online: false } })],
   ['people at the door', atDoor],
   ['who can join, and who is in', atDoor, 'p'],
+  ['the layout', company, 'g'],
   ['the settings above the green room', inGreenRoom([]), ','],
   ['the settings above the call', company, ','],
   ['the chat beside the call', company, 't'],
