@@ -2,6 +2,8 @@
 //!
 //! Commands come on tokio threads, events of the engine in one task. The lock is held for moments
 //! only, never across an await.
+//!
+//! Long because every command of the page ends here, each in a few lines.
 
 mod files;
 mod voices;
@@ -9,14 +11,14 @@ mod voices;
 use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc};
 
 use parking_lot::Mutex;
-use quartet_devices::{DeviceList, Watch};
+use quartet_devices::{DeviceList, ScreenInput, ScreenKind, Watch};
 use quartet_engine::{
-    ChatText, Command, Engine, EngineConfig, EventReceiver, JoinRequest, Selected, SourceKind,
-    TileId,
+    ChatText, Command, Engine, EngineConfig, Event, EventReceiver, JoinRequest, Selected, Share,
+    SourceKind, TileId,
 };
 use quartet_proto::{
     Code, IceServer, InvalidChatText, JoinLink, LinkSecret, MediaState, PeerId, RoomPolicy,
-    ServerUrl, chat_text,
+    ServerUrl, Sharing, chat_text,
 };
 use quartet_rtc::{IceConfig, IcePolicy};
 use rand::TryRngCore as _;
@@ -81,8 +83,11 @@ impl App {
         let (engine, events) = Engine::start(EngineConfig::default());
         let refresher = engine.clone();
         let settings = file.load();
-        let media =
-            MediaState { muted: settings.start_muted, camera_off: settings.start_camera_off };
+        let media = MediaState {
+            muted: settings.start_muted,
+            camera_off: settings.start_camera_off,
+            ..MediaState::default()
+        };
         let mut model = Model::default();
         model.set_own(media);
         let state = State {
@@ -117,11 +122,17 @@ impl App {
             let mut state = self.state.lock();
             let was_in_call = state.model.is_in_call();
             self.follow_file(&mut state, &event);
+            let sharing_failed = matches!(event, Event::SourceFailed(SourceKind::Screen, _));
             let told = state.model.apply(event);
             if was_in_call && !state.model.is_in_call() {
                 self.close_devices(&mut state);
                 state.show();
-            } else if let (Some(told), Some(page)) = (told, &state.page) {
+                continue;
+            }
+            if sharing_failed {
+                state.show();
+            }
+            if let (Some(told), Some(page)) = (told, &state.page) {
                 // A page that is being reloaded asks for everything again.
                 let _ = page.send(told);
             }
@@ -228,6 +239,7 @@ impl App {
         let media = MediaState {
             muted: state.settings.start_muted,
             camera_off: camera_off || state.settings.start_camera_off,
+            ..MediaState::default()
         };
         self.set_media(&mut state, media);
         self.open_devices(&mut state);
@@ -312,6 +324,31 @@ impl App {
         Ok(())
     }
 
+    /// Shares a screen or a window from now on; `None` is the main screen.
+    pub(crate) fn share(&self, id: Option<&str>) -> Result<(), FailureView> {
+        let mut state = self.state.lock();
+        if !state.model.is_in_call() {
+            return Err(failure("sharing_not_in_call", &"there is no call"));
+        }
+        let input = ScreenInput::new(id);
+        let what = match input.kind() {
+            ScreenKind::Screen => Sharing::Screen,
+            ScreenKind::Window => Sharing::Window,
+        };
+        let share = Share { input: Arc::new(input), what };
+        self.engine.send(Command::Share(Some(share)));
+        state.model.set_sharing(Some(what));
+        state.show();
+        Ok(())
+    }
+
+    pub(crate) fn stop_sharing(&self) {
+        let mut state = self.state.lock();
+        self.engine.send(Command::Share(None));
+        state.model.set_sharing(None);
+        state.show();
+    }
+
     /// Uses another device from now on, and keeps the choice; without one, all stays as it is.
     /// Gives what is chosen now.
     pub(crate) fn choose(&self, kind: SourceKind, id: Option<String>) -> String {
@@ -320,6 +357,8 @@ impl App {
             SourceKind::Camera => &mut state.settings.camera,
             SourceKind::Microphone => &mut state.settings.microphone,
             SourceKind::Speaker => &mut state.settings.speaker,
+            // Chosen anew each time, and never kept.
+            SourceKind::Screen => return String::new(),
         };
         let Some(id) = id else { return place.clone() };
         place.clone_from(&id);
@@ -484,6 +523,7 @@ impl App {
         state.devices_open = false;
         self.engine.send(Command::HearSelf(false));
         state.selected = Selected::default();
+        state.model.set_sharing(None);
         self.engine.send(Command::Select(Selected::default()));
         for kind in [SourceKind::Camera, SourceKind::Microphone, SourceKind::Speaker] {
             state.model.set_device(kind, DeviceState::None);
@@ -506,6 +546,7 @@ impl App {
                 state.selected.speaker = speaker;
                 state.selected.speaker.is_some()
             }),
+            SourceKind::Screen => return,
         };
         let shown = match opened {
             Ok(true) => DeviceState::Starting,
@@ -516,6 +557,7 @@ impl App {
                     SourceKind::Camera => state.selected.video = None,
                     SourceKind::Microphone => state.selected.audio = None,
                     SourceKind::Speaker => state.selected.speaker = None,
+                    SourceKind::Screen => {}
                 }
                 DeviceState::Failed { code: "missing".to_owned(), message: error.to_string() }
             }

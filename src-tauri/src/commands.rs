@@ -6,7 +6,7 @@ use quartet_engine::{SourceKind, TileId};
 use quartet_proto::{Code, FileId, PeerId};
 use tauri::{
     AppHandle, Manager as _, State, command,
-    ipc::{Channel, InvokeBody, InvokeResponseBody, Request},
+    ipc::{Channel, InvokeBody, InvokeResponseBody, Request, Response},
 };
 use tauri_plugin_clipboard_manager::ClipboardExt as _;
 use tauri_plugin_dialog::DialogExt as _;
@@ -14,7 +14,7 @@ use tauri_plugin_dialog::DialogExt as _;
 use crate::{
     app::App,
     browser,
-    view::{Boot, FailureView, PolicyView, ReactionKind, Settings, UiEvent},
+    view::{Boot, FailureView, PolicyView, ReactionKind, ScreenView, Settings, UiEvent},
 };
 
 type Shared<'a> = State<'a, Arc<App>>;
@@ -95,6 +95,33 @@ pub(crate) fn set_camera_off(app: Shared<'_>, camera_off: bool) {
 #[command]
 pub(crate) fn hear_self(app: Shared<'_>, on: bool) {
     app.hear_self(on);
+}
+
+#[command]
+pub(crate) async fn list_screens() -> Result<Vec<ScreenView>, FailureView> {
+    let screens = off_this_thread(quartet_devices::list_screens).await??;
+    Ok(screens.into_iter().map(ScreenView::from).collect())
+}
+
+/// The picture of one of them: two bytes of width, two of height, the lower first, then RGBA.
+#[command]
+pub(crate) async fn screen_thumbnail(id: String) -> Result<Response, FailureView> {
+    let small = off_this_thread(move || quartet_devices::thumbnail(&id)).await??;
+    let mut bytes = Vec::with_capacity(4 + small.rgba.len());
+    bytes.extend_from_slice(&small.width.to_le_bytes());
+    bytes.extend_from_slice(&small.height.to_le_bytes());
+    bytes.extend_from_slice(&small.rgba);
+    Ok(Response::new(bytes))
+}
+
+#[command]
+pub(crate) fn share(app: Shared<'_>, id: Option<String>) -> Result<(), FailureView> {
+    app.share(id.as_deref())
+}
+
+#[command]
+pub(crate) fn stop_sharing(app: Shared<'_>) {
+    app.stop_sharing();
 }
 
 #[command]
@@ -299,12 +326,27 @@ async fn pick_folder(handle: &AppHandle) -> Option<PathBuf> {
 fn tile_id(text: &str) -> Result<TileId, FailureView> {
     match text {
         "own" => Ok(TileId::Own),
-        peer => peer.parse().map(TileId::Peer).map_err(|_| misuse("tile")),
+        other => {
+            let id = |peer: &str| peer.parse().map_err(|_| misuse("tile"));
+            match other.strip_prefix("screen:") {
+                Some(peer) => id(peer).map(TileId::Screen),
+                None => id(other).map(TileId::Peer),
+            }
+        }
     }
 }
 
 fn peer_id(text: &str) -> Result<PeerId, FailureView> {
     text.parse().map_err(|_| misuse("person"))
+}
+
+/// Asks the system something that may take a while.
+async fn off_this_thread<T: Send + 'static>(
+    ask: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, FailureView> {
+    tauri::async_runtime::spawn_blocking(ask)
+        .await
+        .map_err(|error| FailureView { code: "internal".to_owned(), message: error.to_string() })
 }
 
 fn misuse(what: &str) -> FailureView {

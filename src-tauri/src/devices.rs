@@ -42,6 +42,8 @@ pub(crate) fn used(found: &DeviceList, settings: &Settings, kind: SourceKind) ->
         SourceKind::Camera => ("camera", &settings.camera, &found.cameras),
         SourceKind::Microphone => ("mic", &settings.microphone, &found.microphones),
         SourceKind::Speaker => ("speaker", &settings.speaker, &found.speakers),
+        // Chosen anew each time, and never kept.
+        SourceKind::Screen => return Used { id: "none".to_owned(), stands_in: false },
     };
     let device = chosen.strip_prefix(default).and_then(|rest| rest.strip_prefix(':'));
     let stands_in = device

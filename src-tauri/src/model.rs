@@ -6,12 +6,12 @@ use std::{collections::BTreeMap, path::Path};
 
 use quartet_engine::{ChatId, ChatLine, Connection, EndReason, Event, Mark, SourceKind, Trust};
 use quartet_media::DeviceError;
-use quartet_proto::{Code, FileId, MediaState, PeerId, PeerInfo, Reaction, RoomPolicy};
+use quartet_proto::{Code, FileId, MediaState, PeerId, PeerInfo, Reaction, RoomPolicy, Sharing};
 
 use crate::view::{
     AppView, ChatLineView, ConnectionView, DeviceKind, DeviceState, DevicesView, DoorView,
     FailureView, FileView, HashingView, KnockView, LevelView, MarkView, PeerView, PhaseView,
-    PolicyView, ReactionKind, ReactionView, RemovedView, RoomView, TrustView, UiEvent,
+    PolicyView, ReactionKind, ReactionView, RemovedView, RoomView, SharingView, TrustView, UiEvent,
 };
 
 /// The view, and the few rules by which it changes.
@@ -86,7 +86,18 @@ impl Model {
 
     /// A device is being opened, or none is used.
     pub(crate) fn set_device(&mut self, kind: SourceKind, state: DeviceState) {
-        *self.device(kind) = state;
+        match kind {
+            SourceKind::Camera => self.view.me.camera = state,
+            SourceKind::Microphone => self.view.me.microphone = state,
+            SourceKind::Speaker => self.view.me.speaker = state,
+            // It is shared or it is not: see `set_sharing`.
+            SourceKind::Screen => {}
+        }
+    }
+
+    /// What the person shares now.
+    pub(crate) fn set_sharing(&mut self, sharing: Option<Sharing>) {
+        self.view.me.sharing = sharing.map(sharing_view);
     }
 
     /// How loud somebody is to be heard, in percent; false where they are not in the call.
@@ -182,6 +193,7 @@ impl Model {
             Event::PeerMedia(id, media) => self.change_peer(id, |peer| {
                 peer.muted = media.muted;
                 peer.camera_off = media.camera_off;
+                peer.sharing = media.sharing.map(sharing_view);
             }),
             Event::PeerConnection(id, connection) => {
                 self.change_peer(id, |peer| peer.connection = connection_view(connection));
@@ -208,6 +220,11 @@ impl Model {
                 self.change_door(|door| door.removed = Some(removed));
             }
             Event::MachineBusy(busy) => self.view.me.busy = busy,
+            Event::SourceFailed(SourceKind::Screen, error) => {
+                self.view.me.sharing = None;
+                return Some(UiEvent::Notice(sharing_failed(&error)));
+            }
+            Event::SourceRunning(SourceKind::Screen) => return None,
             Event::SourceFailed(kind, error) => self.set_device(kind, failed(&error)),
             Event::SourceRunning(kind) => self.set_device(kind, DeviceState::Running),
             Event::Ended(reason) => self.end(reason),
@@ -298,6 +315,7 @@ impl Model {
             name: info.name,
             muted: info.media.muted,
             camera_off: info.media.camera_off,
+            sharing: info.media.sharing.map(sharing_view),
             connection: ConnectionView::Connecting,
             trust: TrustView::default(),
             volume: self.volumes.get(&info.id).copied().unwrap_or(USUAL_VOLUME),
@@ -319,20 +337,29 @@ impl Model {
             change(peer);
         }
     }
+}
 
-    fn device(&mut self, kind: SourceKind) -> &mut DeviceState {
-        match kind {
-            SourceKind::Camera => &mut self.view.me.camera,
-            SourceKind::Microphone => &mut self.view.me.microphone,
-            SourceKind::Speaker => &mut self.view.me.speaker,
-        }
+/// Why nothing is shared any more.
+fn sharing_failed(error: &DeviceError) -> FailureView {
+    let code = match error {
+        DeviceError::Closed(_) => "sharing_closed",
+        DeviceError::Denied(_) => "sharing_denied",
+        _ => "sharing_failed",
+    };
+    FailureView { code: code.to_owned(), message: error.to_string() }
+}
+
+fn sharing_view(sharing: Sharing) -> SharingView {
+    match sharing {
+        Sharing::Screen => SharingView::Screen,
+        Sharing::Window => SharingView::Window,
     }
 }
 
 /// A device error in the page's terms.
 pub(crate) fn failed(error: &DeviceError) -> DeviceState {
     let code = match error {
-        DeviceError::Missing(_) => "missing",
+        DeviceError::Missing(_) | DeviceError::Closed(_) => "missing",
         DeviceError::Busy(_) => "busy",
         DeviceError::Denied(_) => "denied",
         DeviceError::File { .. } => "file",
@@ -421,7 +448,7 @@ mod tests {
         model.apply(Event::Joined { you: PeerId::from_u64(1), present: Vec::new() });
         model.apply(Event::PeerJoined(somebody(2)));
         model.apply(Event::PeerConnection(PeerId::from_u64(2), Connection::Connected));
-        let media = MediaState { muted: true, camera_off: false };
+        let media = MediaState { muted: true, ..MediaState::default() };
         model.apply(Event::PeerMedia(PeerId::from_u64(2), media));
         let peers = &model.view().room.as_ref().unwrap().peers;
         assert_eq!(peers.len(), 1);
@@ -441,7 +468,7 @@ mod tests {
         let names: Vec<_> = peers(&model).into_iter().map(|peer| peer.name).collect();
         assert_eq!(names, ["Number 2", "Number 3"]);
         model.apply(Event::PeerConnection(PeerId::from_u64(2), Connection::Connected));
-        let media = MediaState { muted: true, camera_off: false };
+        let media = MediaState { muted: true, ..MediaState::default() };
         model.apply(Event::PeerJoined(PeerInfo { media, ..somebody(2) }));
         assert_eq!(peers(&model).len(), 2);
         assert!(peers(&model)[0].muted);

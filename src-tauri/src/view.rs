@@ -2,9 +2,12 @@
 //!
 //! `ui/src/bindings.ts` is written from these by `cargo xtask bindings`; a test fails when it is
 //! stale.
+//!
+//! Long because it is a list of plain types.
 
 mod figures;
 
+use quartet_devices::{Screen, ScreenError, ScreenKind};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -60,6 +63,53 @@ pub enum ConnectionView {
     Untrusted,
 }
 
+/// What somebody shares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum SharingView {
+    /// A whole screen.
+    Screen,
+    /// One window.
+    Window,
+}
+
+/// A screen or a window that can be shared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct ScreenView {
+    /// Names it as long as it is there.
+    pub id: String,
+    /// What it is.
+    pub is: SharingView,
+    /// The window's title: a stranger's text.
+    pub title: String,
+    /// Pixels.
+    pub width: u16,
+    /// Pixels.
+    pub height: u16,
+}
+
+impl From<Screen> for ScreenView {
+    fn from(screen: Screen) -> Self {
+        let Screen { id, kind, title, width, height } = screen;
+        let is = match kind {
+            ScreenKind::Screen => SharingView::Screen,
+            ScreenKind::Window => SharingView::Window,
+        };
+        Self { id, is, title, width, height }
+    }
+}
+
+impl From<ScreenError> for FailureView {
+    fn from(error: ScreenError) -> Self {
+        let code = match error {
+            ScreenError::Unsupported(_) => "sharing_unsupported",
+            ScreenError::Gone => "sharing_closed",
+            ScreenError::System(_) => "sharing_failed",
+        };
+        Self { code: code.to_owned(), message: error.to_string() }
+    }
+}
+
 /// Somebody else in the room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct PeerView {
@@ -71,6 +121,8 @@ pub struct PeerView {
     pub muted: bool,
     /// There is no picture.
     pub camera_off: bool,
+    /// What is shared beside the camera.
+    pub sharing: Option<SharingView>,
     /// How well connected.
     pub connection: ConnectionView,
     /// How sure it is that nobody stands between.
@@ -205,6 +257,8 @@ pub struct MeView {
     pub muted: bool,
     /// The camera is switched off by the person.
     pub camera_off: bool,
+    /// What the person shares beside it.
+    pub sharing: Option<SharingView>,
     /// The camera.
     pub camera: DeviceState,
     /// The microphone.
@@ -506,6 +560,8 @@ pub fn bindings() -> String {
         ConnectionView::decl(&config),
         MarkView::decl(&config),
         TrustView::decl(&config),
+        SharingView::decl(&config),
+        ScreenView::decl(&config),
         PeerView::decl(&config),
         PolicyView::decl(&config),
         KnockView::decl(&config),

@@ -27,6 +27,9 @@ const SCENES = {
   hands: 'at=in_call&people=4&hands&quiet&reactions',
   reactions: 'at=in_call&people=3&reactions',
   remove: 'at=in_call&people=4&policy=knock',
+  shared: 'at=in_call&people=4&shared',
+  sharing: 'at=in_call&people=3&sharing',
+  share: 'at=in_call&people=3',
   verify: 'at=in_call&people=3',
   verified: 'at=in_call&people=3',
   look: 'at=in_call&people=4',
@@ -75,6 +78,7 @@ try {
         if (scene === 'look') await page.keyboard.press('g');
         if (scene.startsWith('large')) await page.keyboard.press('k');
         if (scene === 'reactions') await page.keyboard.press('e');
+        if (scene === 'share') await page.keyboard.press('s');
         if (scene === 'hands' || scene === 'reactions') await page.waitForTimeout(1_200);
         if (scene === 'help') await page.keyboard.press('?');
         if (scene === 'refused') {

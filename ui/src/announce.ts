@@ -31,6 +31,11 @@ export class Announcer {
     if (after.phase.at === before.phase.at && after.phase.at !== 'home') {
       for (const message of plugged(before, after)) show(...message);
     }
+    const { sharing } = after.me;
+    if (sharing !== before.me.sharing) {
+      if (sharing) say(`said.sharing.${sharing}`);
+      else say('said.sharingOver');
+    }
     if (after.phase.at === 'waiting' && before.phase.at !== 'waiting') say('green.waiting');
     if (after.phase.at !== 'in_call') return said;
     if (before.phase.at !== 'in_call') {
@@ -88,6 +93,11 @@ export class Announcer {
       }
       if (peer.camera_off !== was.camera_off) {
         say(peer.camera_off ? 'said.peerCameraOff' : 'said.peerCameraOn', { name: name(peer) });
+      }
+      if (peer.sharing !== was.sharing) {
+        const { sharing } = peer;
+        if (sharing) show(`said.peerShares.${sharing}`, { name: name(peer) });
+        else say('said.peerSharesNothing', { name: name(peer) });
       }
       if (peer.connection !== was.connection) {
         if (peer.connection === 'connected') say('said.peerConnected', { name: name(peer) });

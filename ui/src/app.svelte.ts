@@ -11,6 +11,7 @@ import type {
   PolicyView,
   ReactionKind,
   ReactionView,
+  ScreenView,
   Settings,
   UiEvent,
 } from './bindings';
@@ -68,9 +69,13 @@ export class App {
   speaking = $state.raw<ReadonlySet<string>>(new Set());
   /** The person speaks, muted. */
   speaksMuted = $state(false);
-  dialog = $state<'settings' | 'help' | 'leave' | 'room' | 'look' | 'verify' | null>(null);
+  dialog = $state<'settings' | 'help' | 'leave' | 'room' | 'look' | 'verify' | 'share' | null>(
+    null,
+  );
   /** Whose code the dialog `verify` shows. */
   verifying = $state<string | null>(null);
+  /** What the dialog `share` offers. */
+  choices = $state.raw<readonly ScreenView[]>([]);
   /** What stands between a guest's page and its use. */
   entrance = $state.raw<Entrance>({ at: 'open' });
 
@@ -259,6 +264,27 @@ export class App {
   /** The own voice from the own speaker, to try both. */
   hearSelf(on: boolean): Promise<void> {
     return this.attempt(() => this.engine.hearSelf(on));
+  }
+
+  /** Stops what is shared; else lets the person choose what to share. */
+  toggleSharing(): Promise<void> {
+    if (!this.engine.canShare) return Promise.resolve();
+    if (this.view.me.sharing) return this.stopSharing();
+    return this.attempt(async () => {
+      const choices = await this.engine.screens();
+      if (choices === null) return this.engine.share(null);
+      this.choices = choices;
+      this.dialog = 'share';
+    });
+  }
+
+  share(id: string): Promise<void> {
+    this.dialog = null;
+    return this.attempt(() => this.engine.share(id));
+  }
+
+  stopSharing(): Promise<void> {
+    return this.attempt(() => this.engine.stopSharing());
   }
 
   choose(kind: DeviceKind, id: string): Promise<void> {

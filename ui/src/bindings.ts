@@ -35,6 +35,30 @@ code: [number, number, number, number] | null,
  */
 mark: MarkView, };
 
+export type SharingView = "screen" | "window";
+
+export type ScreenView = { 
+/**
+ * Names it as long as it is there.
+ */
+id: string, 
+/**
+ * What it is.
+ */
+is: SharingView, 
+/**
+ * The window's title: a stranger's text.
+ */
+title: string, 
+/**
+ * Pixels.
+ */
+width: number, 
+/**
+ * Pixels.
+ */
+height: number, };
+
 export type PeerView = { 
 /**
  * 16 hexadecimal digits.
@@ -52,6 +76,10 @@ muted: boolean,
  * There is no picture.
  */
 camera_off: boolean, 
+/**
+ * What is shared beside the camera.
+ */
+sharing: SharingView | null, 
 /**
  * How well connected.
  */
@@ -157,6 +185,10 @@ muted: boolean,
  * The camera is switched off by the person.
  */
 camera_off: boolean, 
+/**
+ * What the person shares beside it.
+ */
+sharing: SharingView | null, 
 /**
  * The camera.
  */

@@ -8,6 +8,7 @@ export type Action =
   | 'camera'
   | 'hand'
   | 'react'
+  | 'share'
   | 'chat'
   | 'details'
   | 'files'
@@ -40,6 +41,7 @@ export const bindings: Record<Action, Binding> = {
   camera: { key: 'V', code: 'KeyV', places: withDevices, label: 'keys.camera' },
   hand: { key: 'H', code: 'KeyH', places: ['in_call'], label: 'keys.hand' },
   react: { key: 'E', code: 'KeyE', places: ['in_call'], label: 'keys.react' },
+  share: { key: 'S', code: 'KeyS', places: ['in_call'], label: 'keys.share' },
   chat: { key: 'T', code: 'KeyT', places: ['in_call'], label: 'keys.chat' },
   details: { key: 'D', code: 'KeyD', places: ['in_call'], label: 'keys.details' },
   files: { key: 'F', code: 'KeyF', places: ['in_call'], label: 'keys.files' },

@@ -4,7 +4,7 @@ import { flushSync, mount, unmount } from 'svelte';
 import { vi } from 'vitest';
 
 import { App } from '../src/app.svelte';
-import type { AppView, Boot, PeerView, Settings, UiEvent } from '../src/bindings';
+import type { AppView, Boot, PeerView, ScreenView, Settings, UiEvent } from '../src/bindings';
 import type { CallEngine } from '../src/engine/engine';
 import Root from '../src/Root.svelte';
 
@@ -30,6 +30,7 @@ export function view(part: Partial<AppView> = {}): AppView {
     me: {
       muted: false,
       camera_off: false,
+      sharing: null,
       camera: { is: 'running' },
       microphone: { is: 'running' },
       speaker: { is: 'running' },
@@ -54,7 +55,7 @@ export function view(part: Partial<AppView> = {}): AppView {
 
 export function peer(id: string, part: Partial<PeerView> = {}): PeerView {
   const trust = { code: null, mark: 'unconfirmed' as const };
-  const media = { muted: false, camera_off: false };
+  const media = { muted: false, camera_off: false, sharing: null };
   return { id, name: id, ...media, connection: 'connected', trust, volume: 100, ...part };
 }
 
@@ -109,6 +110,12 @@ export class FakeEngine implements CallEngine {
   readonly setCameraOff = vi.fn(async (_off: boolean) => {});
   readonly hearSelf = vi.fn(async (_on: boolean) => {});
   readonly choose = vi.fn(async (_kind: string, id: string) => id);
+  readonly canShare = true;
+  choices: ScreenView[] | null = [];
+  readonly screens = vi.fn(async () => this.choices);
+  readonly thumbnail = vi.fn(async (_id: string) => null);
+  readonly share = vi.fn(async (_id: string | null) => {});
+  readonly stopSharing = vi.fn(async () => {});
   readonly saveSettings = vi.fn(async (wanted: Settings) => wanted);
   readonly copyLink = vi.fn(async () => {});
   readonly say = vi.fn(async (_text: string) => {});

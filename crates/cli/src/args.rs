@@ -43,6 +43,11 @@ pub(crate) struct Join {
     #[arg(long, default_value = "none", value_name = "none|pattern|camera|FILE.y4m")]
     pub(crate) video: String,
 
+    /// What to share beside the pictures: none, pattern, screen[:ID], window:ID or FILE.y4m. It is
+    /// large, and written into PEER.screen.y4m by those who record.
+    #[arg(long, default_value = "none", value_name = "none|pattern|screen|FILE.y4m")]
+    pub(crate) share: String,
+
     /// Voice to send: none, tone[:HZ], mic[:ID] or FILE.wav. Only with `mic` are the others played
     /// on the default speaker: a test needs none, and a person who speaks wants to hear.
     #[arg(long, default_value = "none", value_name = "none|tone|tone:HZ|mic|FILE.wav")]
@@ -56,7 +61,8 @@ pub(crate) struct Join {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) stats_every: Option<Duration>,
 
-    /// Write PEER.y4m, PEER.csv and PEER.wav of everybody, and self.csv, into this folder.
+    /// Write PEER.y4m, PEER.csv and PEER.wav of everybody, PEER.screen.y4m and PEER.screen.csv of
+    /// those who share something, and self.csv, into this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<PathBuf>,
 
@@ -243,8 +249,8 @@ mod tests {
             "quartet-cli join {LINK} --name Ann --video pattern --audio tone:440 --for 1.5 \
              --stats-every 1 --record out --ice-server stun:stun.example.org \
              turn:u:c@turn.example.org --ice-policy relay --bind 127.0.0.1 ::1 --view 180 --max 360 \
-             --max-kbps 500 --chat hello --policy knock --admit all --send a --send b --to Bo \
-             --receive in"
+             --max-kbps 500 --share pattern --chat hello --policy knock --admit all --send a \
+             --send b --to Bo --receive in"
         );
         let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
         let Command::Join(join) = cli.command else { panic!("not a join") };

@@ -8,13 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use quartet_devices::{parse_audio, parse_speaker, parse_video};
+use quartet_devices::{
+    ScreenKind, ShareSource, parse_audio, parse_share, parse_speaker, parse_video,
+};
 use quartet_engine::{
     ChatText, Command, Connection, EndReason, Engine, Event, EventReceiver, JoinRequest, Selected,
-    SourceKind, Stats, TileId, Trust,
+    Share, SourceKind, Stats, TileId, Trust,
 };
 use quartet_media::TestPattern;
-use quartet_proto::PeerId;
+use quartet_proto::{PeerId, Sharing};
 use tokio::time::{sleep_until, timeout};
 
 use crate::{
@@ -34,15 +36,15 @@ const LEAVE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Runs until the end of the visit.
 pub(crate) fn run(join: Join) -> ExitCode {
-    let selected = match select(&join) {
-        Ok(selected) => selected,
+    let (selected, share) = match select(&join).and_then(|it| Ok((it, share(&join)?))) {
+        Ok(chosen) => chosen,
         Err(reason) => return refuse(&reason),
     };
     let recording = match recording(&join) {
         Ok(recording) => recording,
         Err(error) => return refuse(&format!("the folder for the recording: {error}")),
     };
-    match take_part(join, selected, recording) {
+    match take_part(join, (selected, share), recording) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -65,6 +67,27 @@ fn select(join: &Join) -> Result<Selected, String> {
     Ok(Selected { video, audio, speaker })
 }
 
+/// The test picture is larger than that of a camera, and has fewer pictures a second, like a screen
+/// on which much happens.
+const SHARED_PATTERN: (u16, u16, u32) = (1280, 720, 15);
+
+fn share(join: &Join) -> Result<Option<Share>, String> {
+    if join.share == "pattern" {
+        let (width, height, fps) = SHARED_PATTERN;
+        let name = format!("{}'s screen", join.name);
+        let input = Arc::new(TestPattern::with_size(&name, width, height, fps));
+        return Ok(Some(Share { input, what: Sharing::Screen }));
+    }
+    let shared = parse_share(&join.share).map_err(|error| format!("--share: {error}"))?;
+    Ok(shared.map(|ShareSource { input, kind }| Share {
+        input,
+        what: match kind {
+            ScreenKind::Screen => Sharing::Screen,
+            ScreenKind::Window => Sharing::Window,
+        },
+    }))
+}
+
 fn recording(join: &Join) -> io::Result<Option<Recording>> {
     let whole = join.record.as_deref().map(Recording::whole);
     let times = || join.times.as_deref().map(Recording::of_times);
@@ -77,7 +100,11 @@ fn refuse(reason: &str) -> ExitCode {
 }
 
 /// True when the room was entered, and left as asked.
-fn take_part(join: Join, selected: Selected, recording: Option<Recording>) -> io::Result<bool> {
+fn take_part(
+    join: Join,
+    (selected, share): (Selected, Option<Share>),
+    recording: Option<Recording>,
+) -> io::Result<bool> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (printer, printed) = Printer::start()?;
     let good = runtime.block_on(async {
@@ -90,6 +117,9 @@ fn take_part(join: Join, selected: Selected, recording: Option<Recording>) -> io
             view: join.view,
             admits: join.admits(),
             viewers: HashMap::new(),
+            screens: HashMap::new(),
+            share,
+            sharing: HashMap::new(),
             // Nobody asks for them: nothing is kept.
             window: join.stats_every.map(|_| StatsWindow::default()),
             chat: join.chat.clone(),
@@ -120,6 +150,12 @@ struct Visit {
     /// Whoever knocks is let in.
     admits: bool,
     viewers: HashMap<PeerId, Viewer>,
+    /// Of those who have shared something.
+    screens: HashMap<PeerId, Viewer>,
+    /// What is to be shared in the room.
+    share: Option<Share>,
+    /// What was last said to be shared by everybody.
+    sharing: HashMap<PeerId, Sharing>,
     window: Option<StatsWindow>,
     /// What is to be said once in the room.
     chat: Option<String>,
@@ -143,7 +179,7 @@ struct StatsWindow {
 /// The sum of some rates, and of how many; in which order is the caller's to know.
 #[derive(Default)]
 struct Sum {
-    rates: [f32; 5],
+    rates: [f32; 8],
     count: f32,
 }
 
@@ -227,7 +263,8 @@ impl Visit {
     /// Closes everything; true when all went as asked.
     async fn finish(mut self) -> bool {
         self.engine.shutdown().await;
-        self.viewers.drain().for_each(|(_, viewer)| viewer.stop());
+        let viewers = self.viewers.drain().chain(self.screens.drain());
+        viewers.for_each(|(_, viewer)| viewer.stop());
         self.joined && !self.failed
     }
 
@@ -247,6 +284,9 @@ impl Visit {
             Event::Joined { you, present: _ } => {
                 self.joined = true;
                 self.own = Some(you);
+                if let Some(share) = self.share.take() {
+                    self.engine.send(Command::Share(Some(share)));
+                }
                 if let Some(text) = self.chat.take() {
                     self.engine.send(Command::Say(ChatText(text)));
                 }
@@ -256,12 +296,14 @@ impl Visit {
             Event::PeerJoined(info) => {
                 self.watch(info.id);
                 self.files.met(&self.engine, info.id, &info.name);
-                Report::PeerJoined { peer: info.id, name: info.name }
+                let report = Report::PeerJoined { peer: info.id, name: info.name };
+                self.printer.print(&report);
+                return self.tell_sharing(info.id, info.media.sharing);
             }
             Event::PeerLeft(info) => {
-                if let Some(viewer) = self.viewers.remove(&info.id) {
-                    viewer.stop();
-                }
+                self.sharing.remove(&info.id);
+                let viewers = [self.viewers.remove(&info.id), self.screens.remove(&info.id)];
+                viewers.into_iter().flatten().for_each(Viewer::stop);
                 Report::PeerLeft { peer: info.id, name: info.name }
             }
             Event::Waiting => Report::Waiting,
@@ -278,7 +320,7 @@ impl Visit {
                 if let Some(viewer) = self.viewers.get(&peer).filter(|_| media.camera_off) {
                     viewer.pause();
                 }
-                return;
+                return self.tell_sharing(peer, media.sharing);
             }
             Event::PeerConnection(peer, connection) => {
                 Report::State { peer, state: state(connection) }
@@ -308,6 +350,7 @@ impl Visit {
                     SourceKind::Camera => "camera_failed",
                     SourceKind::Microphone => "microphone_failed",
                     SourceKind::Speaker => "speaker_failed",
+                    SourceKind::Screen => "screen_failed",
                 }
                 .to_owned(),
                 message: error.to_string(),
@@ -336,6 +379,36 @@ impl Visit {
         self.printer.print(&report);
     }
 
+    /// Somebody shares something, or nothing; said when it has changed.
+    fn tell_sharing(&mut self, peer: PeerId, sharing: Option<Sharing>) {
+        let before = match sharing {
+            Some(sharing) => self.sharing.insert(peer, sharing),
+            None => self.sharing.remove(&peer),
+        };
+        if before == sharing {
+            return;
+        }
+        match (sharing, self.screens.get(&peer)) {
+            (None, Some(viewer)) => viewer.pause(),
+            (Some(_), None) => self.watch_screen(peer),
+            _ => {}
+        }
+        self.printer.print(&Report::Sharing { peer, sharing });
+    }
+
+    fn watch_screen(&mut self, peer: PeerId) {
+        let recorder = self.recording.as_ref().map(|recording| recording.screen(peer));
+        let recorder = recorder.transpose().unwrap_or_else(|error| {
+            tracing::error!(%error, "a screen is not recorded");
+            None
+        });
+        let tile = TileId::Screen(peer);
+        self.engine.send(Command::View(tile, self.view.height()));
+        let first = Report::FirstScreen { peer };
+        let viewer = Viewer::start(tile, &self.engine, (self.printer.clone(), first), recorder);
+        self.screens.insert(peer, viewer);
+    }
+
     fn watch(&mut self, peer: PeerId) {
         let mut pictures = None;
         if let Some(recording) = &self.recording {
@@ -350,7 +423,9 @@ impl Visit {
             }
         }
         self.engine.send(Command::View(TileId::Peer(peer), self.view.height()));
-        let viewer = Viewer::start(peer, &self.engine, self.printer.clone(), pictures);
+        let first = Report::FirstVideo { peer };
+        let printer = (self.printer.clone(), first);
+        let viewer = Viewer::start(TileId::Peer(peer), &self.engine, printer, pictures);
         if let Some(old) = self.viewers.insert(peer, viewer) {
             old.stop();
         }
@@ -363,6 +438,9 @@ impl Visit {
             if let Some(viewer) = self.viewers.get(&peer.peer) {
                 peer.video_in = viewer.figures(peer.video_in.kbps);
             }
+            if let Some(viewer) = self.screens.get(&peer.peer) {
+                peer.screen_in = viewer.figures(peer.screen_in.kbps);
+            }
         }
         let concealed = self.window.as_mut().map(StatsWindow::take_concealed);
         let report = StatsReport::new(usage(), &stats, &concealed.unwrap_or_default());
@@ -373,7 +451,10 @@ impl Visit {
 impl StatsWindow {
     fn put(&mut self, stats: Stats) {
         for it in &stats.encode {
-            self.encode.entry(it.width).or_default().add([it.fps, it.kbps, 0.0, 0.0, 0.0]);
+            self.encode
+                .entry(it.width)
+                .or_default()
+                .add([it.fps, it.kbps, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
         }
         for it in &stats.peers {
             self.peers.entry(it.peer).or_default().add([
@@ -382,6 +463,9 @@ impl StatsWindow {
                 it.video_in.kbps,
                 it.audio_in.kbps,
                 it.audio_out.kbps,
+                it.screen_out.fps,
+                it.screen_out.kbps,
+                it.screen_in.kbps,
             ]);
         }
         self.newest = stats;
@@ -405,6 +489,9 @@ impl StatsWindow {
                     it.video_in.kbps,
                     it.audio_in.kbps,
                     it.audio_out.kbps,
+                    it.screen_out.fps,
+                    it.screen_out.kbps,
+                    it.screen_in.kbps,
                 ] = sum.average();
             }
         }
@@ -431,12 +518,12 @@ impl StatsWindow {
 }
 
 impl Sum {
-    fn add(&mut self, rates: [f32; 5]) {
+    fn add(&mut self, rates: [f32; 8]) {
         self.rates.iter_mut().zip(rates).for_each(|(sum, rate)| *sum += rate);
         self.count += 1.0;
     }
 
-    fn average(&self) -> [f32; 5] {
+    fn average(&self) -> [f32; 8] {
         self.rates.map(|sum| sum / self.count.max(1.0))
     }
 }

@@ -1,5 +1,5 @@
-//! Writes a call to a folder: PEER.y4m, PEER.csv and PEER.wav of everybody, self.csv of the own
-//! source; or the two kinds of .csv alone.
+//! Writes a call to a folder: PEER.y4m, PEER.csv and PEER.wav of everybody, PEER.screen.y4m and
+//! PEER.screen.csv of those who share something, self.csv of the own source; or the .csv alone.
 //!
 //! The lines of PEER.csv belong to the pictures of PEER.y4m: its index there, and when it was ready
 //! to show, in microseconds of Unix time. Without pictures it is the number that the test pattern
@@ -53,9 +53,19 @@ impl Recording {
         Ok(Self { folder: folder.to_owned(), times_only })
     }
 
+    /// Of somebody's camera.
     pub(crate) fn pictures(&self, peer: PeerId) -> io::Result<PictureRecorder> {
+        self.pictures_of(&peer.to_string())
+    }
+
+    /// Of somebody's screen.
+    pub(crate) fn screen(&self, peer: PeerId) -> io::Result<PictureRecorder> {
+        self.pictures_of(&format!("{peer}.screen"))
+    }
+
+    fn pictures_of(&self, name: &str) -> io::Result<PictureRecorder> {
         if self.times_only {
-            let mut times = self.csv(&peer.to_string())?;
+            let mut times = self.csv(name)?;
             let write = move |(picture, ready_at): (I420Frame, SystemTime)| {
                 let number = TestPattern::read_index(&picture).map(|it| it.to_string());
                 let (width, height) = (picture.width(), picture.height());
@@ -64,8 +74,8 @@ impl Recording {
             };
             return Writer::start(write).map(PictureRecorder);
         }
-        let mut video = Y4mWriter::create(self.folder.join(format!("{peer}.y4m")), NOMINAL_FPS)?;
-        let mut times = self.csv(&peer.to_string())?;
+        let mut video = Y4mWriter::create(self.folder.join(format!("{name}.y4m")), NOMINAL_FPS)?;
+        let mut times = self.csv(name)?;
         let mut index = 0_u64;
         let write = move |(picture, ready_at): (I420Frame, SystemTime)| {
             video.write(&picture)?;

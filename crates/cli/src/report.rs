@@ -7,8 +7,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use quartet_engine::{Condition, PeerStats, PictureLimit, Stats};
-use quartet_proto::{PeerId, Reaction, RoomPolicy};
+use quartet_engine::{Condition, PeerStats, PictureLimit, Stats, VideoInStats, VideoOutStats};
+use quartet_proto::{PeerId, Reaction, RoomPolicy, Sharing};
 use serde::Serialize;
 
 use crate::usage::Usage;
@@ -52,6 +52,10 @@ pub(crate) enum Report {
     FirstAudio { peer: PeerId },
     /// The first picture is decoded.
     FirstVideo { peer: PeerId },
+    /// Somebody shares something beside the camera, or nothing any more.
+    Sharing { peer: PeerId, sharing: Option<Sharing> },
+    /// The first picture of somebody's screen is decoded.
+    FirstScreen { peer: PeerId },
     /// Somebody else has said something in the chat; `id` is the same for everybody. When it comes
     /// from another than its author, who is gone, that is said.
     Chat {
@@ -125,6 +129,8 @@ struct Peer {
     condition: Option<Condition>,
     video_in: VideoIn,
     video_out: VideoOut,
+    screen_in: VideoIn,
+    screen_out: VideoOut,
     audio_in: AudioIn,
     audio_out: AudioOut,
 }
@@ -202,7 +208,7 @@ impl StatsReport {
 impl Peer {
     fn new((stats, concealed): (&PeerStats, f32)) -> Self {
         let PeerStats { peer, rtt, estimate_kbps, loss, .. } = stats;
-        let PeerStats { video_in, video_out, audio_in, audio_out, .. } = stats;
+        let PeerStats { audio_in, audio_out, .. } = stats;
         Self {
             peer: *peer,
             rtt_ms: rtt.map(milliseconds),
@@ -215,24 +221,10 @@ impl Peer {
                 by_stream: path.by_stream,
             }),
             condition: stats.condition,
-            video_in: VideoIn {
-                width: video_in.width,
-                height: video_in.height,
-                fps: rounded(video_in.fps.into()),
-                kbps: rounded(video_in.kbps.into()),
-                frames: video_in.frames,
-                freezes: video_in.freezes,
-                freeze_ms: milliseconds(video_in.frozen),
-                longest_freeze_ms: milliseconds(video_in.longest_freeze),
-            },
-            video_out: VideoOut {
-                width: video_out.width,
-                height: video_out.height,
-                fps: rounded(video_out.fps.into()),
-                kbps: rounded(video_out.kbps.into()),
-                target_kbps: rounded(video_out.target_kbps.into()),
-                limited_by: video_out.limited_by,
-            },
+            video_in: VideoIn::new(&stats.video_in),
+            video_out: VideoOut::new(&stats.video_out),
+            screen_in: VideoIn::new(&stats.screen_in),
+            screen_out: VideoOut::new(&stats.screen_out),
             audio_in: AudioIn {
                 kbps: rounded(audio_in.kbps.into()),
                 packets: audio_in.packets,
@@ -245,6 +237,34 @@ impl Peer {
                 kbps: rounded(audio_out.kbps.into()),
                 packets: audio_out.packets,
             },
+        }
+    }
+}
+
+impl VideoIn {
+    fn new(stats: &VideoInStats) -> Self {
+        Self {
+            width: stats.width,
+            height: stats.height,
+            fps: rounded(stats.fps.into()),
+            kbps: rounded(stats.kbps.into()),
+            frames: stats.frames,
+            freezes: stats.freezes,
+            freeze_ms: milliseconds(stats.frozen),
+            longest_freeze_ms: milliseconds(stats.longest_freeze),
+        }
+    }
+}
+
+impl VideoOut {
+    fn new(stats: &VideoOutStats) -> Self {
+        Self {
+            width: stats.width,
+            height: stats.height,
+            fps: rounded(stats.fps.into()),
+            kbps: rounded(stats.kbps.into()),
+            target_kbps: rounded(stats.target_kbps.into()),
+            limited_by: stats.limited_by,
         }
     }
 }
@@ -340,6 +360,8 @@ mod tests {
             condition: Some(Condition { limited_by: PictureLimit::Bandwidth, busy: true }),
             video_in: quartet_engine::VideoInStats { fps: 29.970_001, ..Default::default() },
             video_out: Default::default(),
+            screen_in: Default::default(),
+            screen_out: quartet_engine::VideoOutStats { width: 1280, ..Default::default() },
             audio_in: Default::default(),
             audio_out: Default::default(),
         };
@@ -368,6 +390,10 @@ mod tests {
                               "freezes": 0, "freeze_ms": 0.0, "longest_freeze_ms": 0.0 },
                 "video_out": { "width": 0, "height": 0, "fps": 0.0, "kbps": 0.0,
                                "target_kbps": 0.0, "limited_by": "none" },
+                "screen_in": { "width": 0, "height": 0, "fps": 0.0, "kbps": 0.0, "frames": 0,
+                               "freezes": 0, "freeze_ms": 0.0, "longest_freeze_ms": 0.0 },
+                "screen_out": { "width": 1280, "height": 0, "fps": 0.0, "kbps": 0.0,
+                                "target_kbps": 0.0, "limited_by": "none" },
                 "audio_in": { "kbps": 0.0, "packets": 0, "lost": 0, "concealed_ratio": 0.0,
                               "concealed_window": 0.125, "delay_ms": 0.0 },
                 "audio_out": { "kbps": 0.0, "packets": 0 }

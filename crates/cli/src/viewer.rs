@@ -1,4 +1,4 @@
-//! Looks at one peer's pictures: decodes each on a thread of its own, as a window would.
+//! Looks at one tile's pictures, somebody's camera or screen: decodes each on a thread of its own, as a window would.
 //!
 //! A picture is "ready to show" when it is decoded; that moment is what is counted and recorded.
 
@@ -13,7 +13,6 @@ use parking_lot::{Condvar, Mutex};
 use quartet_core::{EncodedFrame, FreezeMeter};
 use quartet_engine::{Command, Engine, TileId, TileSink, VideoInStats};
 use quartet_media::{I420Frame, Vp8Decoder};
-use quartet_proto::PeerId;
 
 use crate::{
     recorder::PictureRecorder,
@@ -63,11 +62,11 @@ struct Seen {
 }
 
 impl Viewer {
-    /// Starts the decoder and attaches it to the peer's tile.
+    /// Starts the decoder and attaches it to a tile; the report is made with its first picture.
     pub(crate) fn start(
-        peer: PeerId,
+        tile: TileId,
         engine: &Engine,
-        printer: Printer,
+        (printer, first): (Printer, Report),
         recorder: Option<PictureRecorder>,
     ) -> Self {
         let shared = Arc::new(Shared {
@@ -77,14 +76,14 @@ impl Viewer {
         });
         let (work, to_engine) = (Arc::clone(&shared), engine.clone());
         let thread = std::thread::Builder::new().name("decoder".to_owned()).spawn(move || {
-            let begin_again = || to_engine.send(Command::Refresh(TileId::Peer(peer)));
-            let first_shown = || printer.print(&Report::FirstVideo { peer });
+            let begin_again = || to_engine.send(Command::Refresh(tile));
+            let first_shown = || printer.print(&first);
             decode(&work, recorder, begin_again, first_shown);
         });
         if let Err(error) = &thread {
             tracing::error!(%error, "no thread for a decoder");
         }
-        engine.send(Command::Attach(TileId::Peer(peer), Arc::clone(&shared) as _));
+        engine.send(Command::Attach(tile, Arc::clone(&shared) as _));
         Self { shared, thread: thread.ok() }
     }
 

@@ -47,6 +47,14 @@ impl Default for AssemblerConfig {
     }
 }
 
+impl AssemblerConfig {
+    /// For a shared screen: a key frame of one may be half a megabyte, and is worth waiting for.
+    #[must_use]
+    pub fn screen() -> Self {
+        Self { ask_interval: Duration::from_secs(1), max_packets: 2_048, max_bytes: 4 << 20 }
+    }
+}
+
 /// What a [`FrameAssembler`] gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Assembled {

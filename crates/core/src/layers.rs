@@ -4,14 +4,18 @@
 //! once for everybody. [`LayerPlan`] decides which of them run at which bitrate and who gets what,
 //! [`LayerSelector`] lets that through to one peer as a stream that can always be decoded, and
 //! [`CpuPolicy`] takes the largest size away where the machine is too slow for it. All three are
-//! pure.
+//! pure, and so is what a shared screen gets beside the camera ([`divide`], [`screen_bitrate`]).
 
 mod cpu_policy;
 mod plan;
+mod screen;
 mod selector;
 
 pub use cpu_policy::{CpuPolicy, Load};
 pub use plan::{LayerPlan, Plan, Situation, View, Viewer};
+pub use screen::{
+    MAX_SCREEN, SCREEN_MAX_FPS, ScreenBudget, divide, screen_bitrate, wanted_with_screen,
+};
 pub use selector::LayerSelector;
 
 use crate::Rung;

@@ -77,6 +77,8 @@ pub enum LinkEvent {
     State(LinkState),
     /// The peer's decoder needs a key frame (PLI or FIR, RFC 4585 §6.3.1, RFC 5104 §4.3.1).
     KeyFrameWanted,
+    /// The same for the shared screen.
+    ScreenKeyFrameWanted,
     /// What the path to the peer carries, when it has changed.
     Estimate(LinkEstimate),
     /// The peer has said something, past the server.

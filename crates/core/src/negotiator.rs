@@ -407,6 +407,7 @@ impl Negotiator {
             LinkEvent::State(state) => self.link_state(now, state),
             LinkEvent::Candidate(_)
             | LinkEvent::KeyFrameWanted
+            | LinkEvent::ScreenKeyFrameWanted
             | LinkEvent::Estimate(_)
             | LinkEvent::Said(_)
             | LinkEvent::ChatOpened

@@ -39,7 +39,7 @@ const PROBE_PATIENCE: Duration = Duration::from_millis(300);
 const SPARE_AGE: Duration = Duration::from_millis(100);
 /// Packets that wait at most, by traffic; far beyond what whole pictures make wait, so that nobody's
 /// mistake takes all memory.
-const MOST_WAITING: [usize; 4] = [64, 256, 1_024, 64];
+const MOST_WAITING: [usize; 5] = [64, 256, 1_024, 2_048, 64];
 
 /// What a packet is for, the most urgent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,8 +48,12 @@ pub enum Traffic {
     Voice,
     /// Something lost that was asked for again.
     Repair,
-    /// A picture.
+    /// A picture of the camera.
     Video,
+    /// A picture of the shared screen. Behind the camera's: beside a screen that one is small, and
+    /// a face that stood still for each new slide would look frozen, while a slide that comes so
+    /// much later is still a whole one.
+    Screen,
     /// Repeats that nobody has asked for: against losses to come, or to fill a probe.
     Spare,
 }
@@ -67,7 +71,7 @@ pub struct Released<T> {
 #[derive(Debug)]
 pub struct Pacer<T> {
     /// By traffic.
-    waiting: [VecDeque<Waiting<T>>; 4],
+    waiting: [VecDeque<Waiting<T>>; 5],
     rate_bps: f64,
     /// A queue stands on the path.
     congested: bool,
@@ -100,7 +104,7 @@ impl<T> Pacer<T> {
     #[must_use]
     pub fn new(rate_bps: u64) -> Self {
         Self {
-            waiting: [const { VecDeque::new() }; 4],
+            waiting: [const { VecDeque::new() }; 5],
             rate_bps: (rate_bps as f64).max(LEAST_BPS),
             congested: false,
             free_at: None,
@@ -132,7 +136,7 @@ impl<T> Pacer<T> {
     pub fn push(&mut self, now: Instant, traffic: Traffic, bytes: usize, item: T) -> Option<T> {
         let most = MOST_WAITING[traffic as usize];
         let waiting = &mut self.waiting[traffic as usize];
-        if traffic == Traffic::Video && waiting.len() == most {
+        if matches!(traffic, Traffic::Video | Traffic::Screen) && waiting.len() == most {
             // What follows a gap in a picture is worth less than what comes before it.
             return Some(item);
         }
@@ -151,7 +155,7 @@ impl<T> Pacer<T> {
             spare.pop_front();
         }
         let free = self.free_at.is_none_or(|at| at <= now);
-        let allowed = if free { 4 } else { 1 };
+        let allowed = if free { 5 } else { 1 };
         let Some(next) = self.waiting[..allowed].iter_mut().find_map(VecDeque::pop_front) else {
             self.wake_after = Some(now + GRAIN);
             return None;
@@ -194,10 +198,10 @@ impl<T> Pacer<T> {
         self.free_at.max(self.wake_after)
     }
 
-    /// How long what waits of pictures and repair will take.
+    /// How long what waits of repair and pictures will take, up to those of this traffic.
     #[must_use]
-    pub fn queue_time(&self, now: Instant) -> Duration {
-        let waiting = &self.waiting[Traffic::Repair as usize..=Traffic::Video as usize];
+    pub fn queue_time(&self, now: Instant, traffic: Traffic) -> Duration {
+        let waiting = &self.waiting[Traffic::Repair as usize..=traffic as usize];
         let bytes: usize = waiting.iter().flatten().map(|waiting| waiting.bytes).sum();
         if bytes == 0 {
             return Duration::ZERO;

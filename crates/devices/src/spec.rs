@@ -6,7 +6,7 @@ use quartet_media::{
     AudioInput, AudioOutput, DeviceError, TestPattern, Tone, VideoInput, WavFile, Y4mFile,
 };
 
-use crate::{Camera, Microphone, SpeakerDevice};
+use crate::{Camera, Microphone, ScreenInput, ScreenKind, SpeakerDevice};
 
 /// Why a name stands for nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +53,41 @@ pub fn parse_video(spec: &str) -> Result<Option<Arc<dyn VideoInput>>, SpecError>
         ("pattern", name) => Ok(Some(Arc::new(TestPattern::new(name.unwrap_or_default())))),
         ("camera", id) => Ok(Some(Arc::new(Camera::new(id)))),
         _ => Err(SpecError::Unknown { given: spec.to_owned(), known: VIDEO }),
+    }
+}
+
+/// What [`parse_share`] takes.
+const SHARE: &str = "none, pattern, screen, screen:NAME, window:ID, FILE.y4m";
+
+/// Something to share beside the camera.
+#[derive(Debug, Clone)]
+pub struct ShareSource {
+    /// Gives its pictures.
+    pub input: Arc<dyn VideoInput>,
+    /// What it is; test sources and files count as screens.
+    pub kind: ScreenKind,
+}
+
+/// What is shared beside the camera: `none`, `pattern`, the main screen,
+/// one that [`crate::list_screens`] names, or a file that is played in a loop. Nothing is opened.
+///
+/// # Errors
+/// Unknown words; files that cannot be read or are something else.
+pub fn parse_share(spec: &str) -> Result<Option<ShareSource>, SpecError> {
+    let screen = |input| Ok(Some(ShareSource { input, kind: ScreenKind::Screen }));
+    if has_ending(spec, "y4m") {
+        return screen(Arc::new(Y4mFile::open(spec)?));
+    }
+    match split(spec) {
+        ("none", None) => Ok(None),
+        ("pattern", name) => screen(Arc::new(TestPattern::new(name.unwrap_or_default()))),
+        ("screen", None) => screen(Arc::new(ScreenInput::new(None))),
+        ("screen" | "window", Some(_)) => {
+            let input = ScreenInput::new(Some(spec));
+            let kind = input.kind();
+            Ok(Some(ShareSource { input: Arc::new(input), kind }))
+        }
+        _ => Err(SpecError::Unknown { given: spec.to_owned(), known: SHARE }),
     }
 }
 
@@ -150,6 +185,23 @@ mod tests {
             assert!(video(wrong).contains("pattern:NAME"), "{wrong}: {}", video(wrong));
             assert!(audio(wrong).contains("tone:HZ"), "{wrong}: {}", audio(wrong));
             assert!(parse_speaker(wrong).is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_shared_is_a_screen_a_window_or_a_test_source() {
+        let share = |spec| match parse_share(spec) {
+            Ok(shared) => shared
+                .map_or("none".to_owned(), |it| format!("{} ({:?})", it.input.label(), it.kind)),
+            Err(error) => format!("error: {error}"),
+        };
+        assert_eq!(share("none"), "none");
+        assert_eq!(share("screen"), "the shared screen (Screen)");
+        assert_eq!(share("screen:HDMI-1"), "the shared screen (Screen)");
+        assert_eq!(share("window:1a00007"), "the shared window (Window)");
+        assert!(!share("pattern").starts_with("error"));
+        for wrong in ["", "window", "window:", "Screen", "camera", "film.mp4"] {
+            assert!(share(wrong).contains("window:ID"), "{wrong}: {}", share(wrong));
         }
     }
 

@@ -3,8 +3,8 @@
 //! It is the only one who changes anything. Inputs by origin are in [`Input`]; beside them there
 //! are the time, through one `sleep_until`, and the end of an owned task. `call.rs` carries out what
 //! the session wants, `links.rs` keeps the connections to the others, `chat.rs` what is said on them,
-//! `files.rs` what is sent on them, `sources.rs` the devices, and
-//! `planning.rs` what is encoded for whom, as they should be.
+//! `files.rs` what is sent on them, `sources.rs` the devices, and `planning.rs` and `screen.rs` what
+//! is encoded for whom, as they should be.
 
 mod call;
 mod chat;
@@ -12,6 +12,7 @@ mod files;
 mod gestures;
 mod links;
 mod planning;
+mod screen;
 mod sources;
 
 use std::{
@@ -154,6 +155,7 @@ impl Actor {
             Command::Select(selected) => self.sources.select(selected),
             Command::Mute(muted) => self.mute(muted),
             Command::CameraOff(off) => self.sources.camera_off = off,
+            Command::Share(share) => self.share(share),
             Command::ProcessVoice(on) => self.process_voice(on),
             Command::HearSelf(on) => self.hear_self(on),
             Command::Watch(link) => {
@@ -202,6 +204,23 @@ impl Actor {
                 if let Some(intake) = self.intake(peer) {
                     intake.tile.refresh();
                     intake.request_key_frame();
+                }
+            }
+            Command::Attach(TileId::Screen(peer), sink) => {
+                if let Some(intake) = self.intake(peer) {
+                    intake.screen.attach(sink);
+                    intake.request_screen_key_frame();
+                }
+            }
+            Command::Detach(TileId::Screen(peer)) => {
+                if let Some(intake) = self.intake(peer) {
+                    intake.screen.detach();
+                }
+            }
+            Command::Refresh(TileId::Screen(peer)) => {
+                if let Some(intake) = self.intake(peer) {
+                    intake.screen.refresh();
+                    intake.request_screen_key_frame();
                 }
             }
             Command::View(tile, height) => self.view(tile, height),

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use quartet_core::EncodedFrame;
 use quartet_media::{AudioInput, AudioOutput, I420Frame, PcmFrame, VideoInput};
-use quartet_proto::{Code, FileId, JoinLink, PeerId, Reaction, RoomPolicy};
+use quartet_proto::{Code, FileId, JoinLink, PeerId, Reaction, RoomPolicy, Sharing};
 use quartet_rtc::IceConfig;
 
 /// A picture on the screen.
@@ -14,6 +14,8 @@ pub enum TileId {
     Own,
     /// Somebody else's.
     Peer(PeerId),
+    /// The screen that somebody else shares.
+    Screen(PeerId),
 }
 
 /// The height of a picture that nobody has said anything of with [`Command::View`], in pixels of
@@ -58,6 +60,15 @@ pub struct Selected {
     pub speaker: Option<Arc<dyn AudioOutput>>,
 }
 
+/// Something to share beside the camera.
+#[derive(Debug, Clone)]
+pub struct Share {
+    /// Gives its pictures.
+    pub input: Arc<dyn VideoInput>,
+    /// What the others are told that it is.
+    pub what: Sharing,
+}
+
 /// Something to say. Its `Debug`, which is for logs, leaves it out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ChatText(pub String);
@@ -100,6 +111,9 @@ pub enum Command {
     Mute(bool),
     /// The own camera is closed.
     CameraOff(bool),
+    /// Share this from now on, in place of what was shared before; `None` ends it, and so does the
+    /// end of the call. Outside a call it does nothing.
+    Share(Option<Share>),
     /// Echo cancellation, noise suppression and gain control.
     ProcessVoice(bool),
     /// Play the own voice on the own speaker, as the others hear it, where a microphone is open; so

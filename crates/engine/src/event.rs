@@ -20,6 +20,9 @@ pub enum SourceKind {
     Microphone,
     /// The others' voices.
     Speaker,
+    /// What is shared beside the camera. When it fails, a window was closed say, nothing is shared
+    /// any more.
+    Screen,
 }
 
 /// What went wrong.
@@ -298,6 +301,10 @@ pub struct PeerStats {
     pub video_in: VideoInStats,
     /// Pictures to there.
     pub video_out: VideoOutStats,
+    /// The screen that is shared there.
+    pub screen_in: VideoInStats,
+    /// The own screen to there.
+    pub screen_out: VideoOutStats,
     /// The voice from there.
     pub audio_in: AudioInStats,
     /// The voice to there.

@@ -37,6 +37,17 @@ struct Outlet {
     peer: PeerId,
     link: Arc<Link>,
     selector: Mutex<LayerSelector>,
+    screen: Mutex<ScreenFlow>,
+}
+
+/// Whether somebody gets the shared screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum ScreenFlow {
+    #[default]
+    Nothing,
+    /// From the next key frame on.
+    AwaitKey,
+    Everything,
 }
 
 impl FanOut {
@@ -46,8 +57,13 @@ impl FanOut {
         let mut outlets = self.outlets.write();
         if !outlets.iter().any(|outlet| Arc::ptr_eq(&outlet.link, link)) {
             outlets.retain(|outlet| outlet.peer != peer);
-            let (link, selector) = (Arc::clone(link), Mutex::default());
-            outlets.push(Outlet { peer, link, selector });
+            let link = Arc::clone(link);
+            outlets.push(Outlet {
+                peer,
+                link,
+                selector: Mutex::default(),
+                screen: Mutex::default(),
+            });
         }
     }
 
@@ -102,6 +118,41 @@ impl FanOut {
             selector.restart(now);
         }
         selector.poll_key_frame(now).into_iter().for_each(&mut ask);
+    }
+
+    /// The peer gets the shared screen from now on, or does not; true when it needs a key frame for
+    /// that.
+    pub(crate) fn set_screen(&self, peer: PeerId, shown: bool) -> bool {
+        let outlets = self.outlets.read();
+        let Some(outlet) = outlets.iter().find(|outlet| outlet.peer == peer) else { return false };
+        let mut flow = outlet.screen.lock();
+        match (*flow, shown) {
+            (ScreenFlow::Nothing, true) => *flow = ScreenFlow::AwaitKey,
+            (_, false) => *flow = ScreenFlow::Nothing,
+            (ScreenFlow::AwaitKey | ScreenFlow::Everything, true) => return false,
+        }
+        shown
+    }
+
+    /// Whether the peer gets the shared screen.
+    pub(crate) fn gets_screen(&self, peer: PeerId) -> bool {
+        let outlets = self.outlets.read();
+        let outlet = outlets.iter().find(|outlet| outlet.peer == peer);
+        outlet.is_some_and(|outlet| *outlet.screen.lock() != ScreenFlow::Nothing)
+    }
+
+    /// Takes a picture of the shared screen from its encoder's thread. A link that drops pictures
+    /// asks for a key frame by itself.
+    pub(crate) fn screen(&self, frame: &EncodedFrame) {
+        for outlet in self.outlets.read().iter() {
+            let mut flow = outlet.screen.lock();
+            if *flow == ScreenFlow::AwaitKey && frame.key {
+                *flow = ScreenFlow::Everything;
+            }
+            if *flow == ScreenFlow::Everything {
+                outlet.link.send_screen(frame);
+            }
+        }
     }
 
     /// Takes a voice packet from the microphone's thread.

@@ -9,7 +9,7 @@ use quartet_rtc::LinkStats;
 
 use crate::{
     AudioInStats, AudioOutStats, EncodeStats, PathStats, PeerStats, VideoInStats, VideoOutStats,
-    intake::IntakeFigures,
+    intake::{IntakeFigures, PictureFigures},
 };
 
 /// Rates over less than this would say more about the moment of looking than about the stream.
@@ -50,6 +50,10 @@ pub(crate) struct PeerMeter {
     video_in_bytes: Counter,
     video_out_frames: Counter,
     video_out_bytes: Counter,
+    screen_pictures: Counter,
+    screen_in_bytes: Counter,
+    screen_out_frames: Counter,
+    screen_out_bytes: Counter,
     voice_in_bytes: Counter,
     voice_in_packets: Counter,
     voice_in_lost: Counter,
@@ -75,6 +79,8 @@ impl PeerMeter {
                 loss_in: 0.0,
                 video_in: VideoInStats::default(),
                 video_out: VideoOutStats::default(),
+                screen_in: VideoInStats::default(),
+                screen_out: VideoOutStats::default(),
                 audio_in: AudioInStats::default(),
                 audio_out: AudioOutStats::default(),
             },
@@ -82,6 +88,10 @@ impl PeerMeter {
             video_in_bytes: Counter::default(),
             video_out_frames: Counter::default(),
             video_out_bytes: Counter::default(),
+            screen_pictures: Counter::default(),
+            screen_in_bytes: Counter::default(),
+            screen_out_frames: Counter::default(),
+            screen_out_bytes: Counter::default(),
             voice_in_bytes: Counter::default(),
             voice_in_packets: Counter::default(),
             voice_in_lost: Counter::default(),
@@ -111,6 +121,8 @@ impl PeerMeter {
         (figures.loss, figures.loss_in) = (0.0, 0.0);
         (figures.video_in.fps, figures.video_in.kbps) = (0.0, 0.0);
         (figures.video_out.fps, figures.video_out.kbps) = (0.0, 0.0);
+        (figures.screen_in.fps, figures.screen_in.kbps) = (0.0, 0.0);
+        (figures.screen_out.fps, figures.screen_out.kbps) = (0.0, 0.0);
         (figures.audio_in.kbps, figures.audio_out.kbps) = (0.0, 0.0);
     }
 
@@ -120,7 +132,7 @@ impl PeerMeter {
         now: Instant,
         link: &LinkStats,
         intake: &IntakeFigures,
-        sending: &Sending,
+        (sending, sending_screen): (&Sending, &Sending),
         estimate: Option<&LinkEstimate>,
     ) {
         let over = now.saturating_duration_since(self.measured_at);
@@ -147,24 +159,26 @@ impl PeerMeter {
         let lost = self.lost_in.update(link.video_in.lost + link.voice_in.lost);
         self.figures.loss_in = ratio(lost, arrived + lost);
         self.figures.path = path(link);
-        self.figures.video_in = VideoInStats {
-            width: intake.width,
-            height: intake.height,
-            fps: per_second(self.pictures.update(intake.pictures.frames)),
-            kbps: kbps(self.video_in_bytes.update(link.video_in.bytes)),
-            frames: intake.pictures.frames,
-            freezes: intake.pictures.freezes,
-            frozen: intake.pictures.frozen,
-            longest_freeze: intake.pictures.longest,
-        };
-        self.figures.video_out = VideoOutStats {
-            width: sending.width,
-            height: sending.height,
-            fps: per_second(self.video_out_frames.update(link.video_out.frames)),
-            kbps: kbps(self.video_out_bytes.update(link.video_out.bytes)),
-            target_kbps: sending.target_bps as f32 / 1000.0,
-            limited_by: sending.limited_by,
-        };
+        self.figures.video_in = video_in(
+            &intake.camera,
+            per_second(self.pictures.update(intake.camera.totals.frames)),
+            kbps(self.video_in_bytes.update(link.video_in.bytes)),
+        );
+        self.figures.video_out = video_out(
+            sending,
+            per_second(self.video_out_frames.update(link.video_out.frames)),
+            kbps(self.video_out_bytes.update(link.video_out.bytes)),
+        );
+        self.figures.screen_in = video_in(
+            &intake.screen,
+            per_second(self.screen_pictures.update(intake.screen.totals.frames)),
+            kbps(self.screen_in_bytes.update(link.screen_in.bytes)),
+        );
+        self.figures.screen_out = video_out(
+            sending_screen,
+            per_second(self.screen_out_frames.update(link.screen_out.frames)),
+            kbps(self.screen_out_bytes.update(link.screen_out.bytes)),
+        );
         self.figures.audio_in = AudioInStats {
             kbps: kbps(self.voice_in_bytes.update(link.voice_in.bytes)),
             packets: self.voice_in_packets.total,
@@ -179,6 +193,25 @@ impl PeerMeter {
             packets: self.voice_out_packets.total,
         };
     }
+}
+
+fn video_in(pictures: &PictureFigures, fps: f32, kbps: f32) -> VideoInStats {
+    let PictureFigures { width, height, totals } = *pictures;
+    VideoInStats {
+        width,
+        height,
+        fps,
+        kbps,
+        frames: totals.frames,
+        freezes: totals.freezes,
+        frozen: totals.frozen,
+        longest_freeze: totals.longest,
+    }
+}
+
+fn video_out(sending: &Sending, fps: f32, kbps: f32) -> VideoOutStats {
+    let Sending { width, height, target_bps, limited_by } = *sending;
+    VideoOutStats { width, height, fps, kbps, target_kbps: target_bps as f32 / 1000.0, limited_by }
 }
 
 /// The figures of the encoders, over however many runs of the camera.

@@ -67,7 +67,7 @@ pub(crate) enum LinkNews {
     /// Its own event.
     Event(LinkEvent),
     /// Its counters, once a second, and as soon as the path is known.
-    Stats(LinkStats),
+    Stats(Box<LinkStats>),
 }
 
 /// What a device's thread says.

@@ -22,6 +22,8 @@ pub(crate) struct Intake {
     peer: PeerId,
     inputs: mpsc::Sender<Input>,
     pub(crate) tile: Tile,
+    /// Of the screen that it shares.
+    pub(crate) screen: Tile,
     state: Mutex<State>,
 }
 
@@ -35,26 +37,58 @@ struct State {
     tap: Option<Arc<dyn VoiceTap>>,
     /// How loud it is to be heard, if not as it comes.
     gain: Option<f32>,
+    camera: Seen,
+    screen: Seen,
+    heard: bool,
+    seen: bool,
+}
+
+/// The pictures of one of its sources.
+#[derive(Debug, Default)]
+struct Seen {
     meter: FreezeMeter,
     width: u16,
     height: u16,
-    heard: bool,
-    seen: bool,
+}
+
+impl Seen {
+    fn note(&mut self, frame: &EncodedFrame) {
+        self.meter.shown(Instant::now());
+        (self.width, self.height) = (frame.width, frame.height);
+    }
+
+    fn pause(&mut self) {
+        self.meter.pause(Instant::now());
+    }
+
+    fn figures(&self) -> PictureFigures {
+        let Self { meter, width, height } = self;
+        let (width, height) = (*width, *height);
+        PictureFigures { width, height, totals: meter.totals(Instant::now()) }
+    }
+}
+
+/// What was counted of the pictures of one source.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PictureFigures {
+    pub(crate) width: u16,
+    pub(crate) height: u16,
+    pub(crate) totals: FreezeTotals,
 }
 
 /// What an [`Intake`] has counted.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct IntakeFigures {
-    pub(crate) width: u16,
-    pub(crate) height: u16,
-    pub(crate) pictures: FreezeTotals,
+    pub(crate) camera: PictureFigures,
+    pub(crate) screen: PictureFigures,
     /// Of the present link's voice.
     pub(crate) voice: VoiceStats,
 }
 
 impl Intake {
     pub(crate) fn new(peer: PeerId, inputs: mpsc::Sender<Input>) -> Self {
-        Self { peer, inputs, tile: Tile::default(), state: Mutex::default() }
+        let (tile, screen) = (Tile::default(), Tile::default());
+        Self { peer, inputs, tile, screen, state: Mutex::default() }
     }
 
     /// A new link: a new voice stream, and pictures that begin anew.
@@ -71,9 +105,11 @@ impl Intake {
         state.epoch = Some(epoch);
         state.link = Weak::new();
         state.voice = voice;
-        state.meter.pause(Instant::now());
+        state.camera.pause();
+        state.screen.pause();
         drop(state);
         self.tile.refresh();
+        self.screen.refresh();
         Arc::new(LinkIntake { intake: Arc::clone(self), epoch })
     }
 
@@ -91,17 +127,25 @@ impl Intake {
         state.epoch = None;
         state.link = Weak::new();
         state.voice = None;
-        state.meter.pause(Instant::now());
+        state.camera.pause();
+        state.screen.pause();
     }
 
     /// The peer sends no pictures for now, by its own choice.
     pub(crate) fn pause_pictures(&self) {
         let mut state = self.state.lock();
-        state.meter.pause(Instant::now());
+        state.camera.pause();
         // Nothing is there that the voice would have to wait for.
         if let Some(voice) = &state.voice {
             voice.set_minimum_delay(Duration::ZERO);
         }
+    }
+
+    /// The peer shares nothing any more.
+    pub(crate) fn pause_screen(&self) {
+        self.state.lock().screen.pause();
+        // The next screen is another one.
+        self.screen.refresh();
     }
 
     pub(crate) fn tap(&self, tap: Arc<dyn VoiceTap>) {
@@ -128,6 +172,13 @@ impl Intake {
         }
     }
 
+    pub(crate) fn request_screen_key_frame(&self) {
+        let link = self.state.lock().link.upgrade();
+        if let Some(link) = link {
+            link.request_screen_key_frame();
+        }
+    }
+
     /// Loudness of the voice, 0..=1.
     pub(crate) fn level(&self) -> f32 {
         self.state.lock().voice.as_ref().map_or(0.0, VoiceReceiver::level)
@@ -136,9 +187,8 @@ impl Intake {
     pub(crate) fn figures(&self) -> IntakeFigures {
         let state = self.state.lock();
         IntakeFigures {
-            width: state.width,
-            height: state.height,
-            pictures: state.meter.totals(Instant::now()),
+            camera: state.camera.figures(),
+            screen: state.screen.figures(),
             voice: state.voice.as_ref().map(VoiceReceiver::stats).unwrap_or_default(),
         }
     }
@@ -166,17 +216,28 @@ impl MediaSink for LinkIntake {
     }
 
     fn picture(&self, frame: EncodedFrame) {
-        let Intake { peer, inputs, tile, state } = &*self.intake;
+        let Intake { peer, inputs, tile, state, .. } = &*self.intake;
         let mut state = state.lock();
         if state.epoch != Some(self.epoch) {
             return;
         }
-        state.meter.shown(Instant::now());
-        (state.width, state.height) = (frame.width, frame.height);
+        state.camera.note(&frame);
         state.seen = state.seen || inputs.try_send(Input::FirstVideo(*peer)).is_ok();
         drop(state);
         if tile.show(&frame) {
             self.intake.request_key_frame();
+        }
+    }
+
+    fn screen(&self, frame: EncodedFrame) {
+        let mut state = self.intake.state.lock();
+        if state.epoch != Some(self.epoch) {
+            return;
+        }
+        state.screen.note(&frame);
+        drop(state);
+        if self.intake.screen.show(&frame) {
+            self.intake.request_screen_key_frame();
         }
     }
 
@@ -232,7 +293,7 @@ mod tests {
                 temporal: 0,
             });
         };
-        let shown = || (sink.0.load(Ordering::Relaxed), intake.figures().pictures.frames);
+        let shown = || (sink.0.load(Ordering::Relaxed), intake.figures().camera.totals.frames);
 
         let first = intake.begin(1, None);
         picture(&first);

@@ -33,8 +33,8 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use command::{
-    CaptureTap, ChatText, Command, DEFAULT_VIEW, FilePath, JoinRequest, Selected, TileId, TileSink,
-    VoiceTap,
+    CaptureTap, ChatText, Command, DEFAULT_VIEW, FilePath, JoinRequest, Selected, Share, TileId,
+    TileSink, VoiceTap,
 };
 pub use config::EngineConfig;
 pub use event::{

@@ -58,7 +58,7 @@ pub(crate) async fn run(
                     stats.local_candidate.is_some() && stats.remote_candidate.is_some();
                 path_wanted &= !path_known;
                 stats_at += if path_wanted { PATH_INTERVAL } else { STATS_INTERVAL };
-                say(LinkNews::Stats(stats)).await;
+                say(LinkNews::Stats(Box::new(stats))).await;
             }
         }
     }

@@ -158,6 +158,27 @@ impl Guest {
         Ok(())
     }
 
+    /// Waits for the screen that this person shares; it moves, and is a picture.
+    pub fn sees_screen(&self, name: &str) -> anyhow::Result<()> {
+        let tile = screen_tile(name);
+        self.browser.wait_for(
+            &format!("the screen of {name}"),
+            &format!("{tile}?.dataset.picture === 'true'"),
+        )?;
+        let video = format!("const video = {tile}.querySelector('video');");
+        let seen = self.browser.eval(&format!("{video} {LOOK}"))?;
+        let moves = seen["different"].as_u64() >= Some(LEAST_PICTURES)
+            && seen["contrast"].as_u64() >= Some(LEAST_CONTRAST);
+        ensure!(moves, "{} sees the screen of {name}: {seen}", self.name);
+        Ok(())
+    }
+
+    /// Waits until this person shares nothing.
+    pub fn sees_no_screen(&self, name: &str) -> anyhow::Result<()> {
+        let none = format!("!{}", screen_tile(name));
+        self.browser.wait_for(&format!("the end of the screen of {name}"), &none)
+    }
+
     /// This person's voice is a tone of so many Hz, and is played.
     pub fn hears(&self, name: &str, hz: u32) -> anyhow::Result<()> {
         let heard = self.listen(name)?;
@@ -249,6 +270,14 @@ fn tile(name: &str) -> String {
         "[...document.querySelectorAll('[data-testid=tile]')]
             .find((it) => it.querySelector('.text')?.textContent === {})",
         json!(name)
+    )
+}
+
+/// The tile of what somebody shares.
+fn screen_tile(name: &str) -> String {
+    format!(
+        "document.querySelector(`[data-testid=screen-tile][data-peer=\"${{{}?.dataset.peer}}\"]`)",
+        tile(name)
     )
 }
 

@@ -15,6 +15,8 @@ mod participant;
 mod programs;
 mod server;
 mod test_id;
+#[cfg(target_os = "linux")]
+mod text_window;
 pub mod tone;
 mod webdriver;
 
@@ -26,3 +28,5 @@ pub use guest::{Guest, details_of};
 pub use participant::{Participant, ParticipantOptions};
 pub use programs::Programs;
 pub use server::SignallingServer;
+#[cfg(target_os = "linux")]
+pub use text_window::{Page, TextWindow};

@@ -77,6 +77,12 @@ impl I420Frame {
         &self.data
     }
 
+    /// All three planes, shared.
+    #[must_use]
+    pub fn shared_data(&self) -> Arc<[u8]> {
+        Arc::clone(&self.data)
+    }
+
     /// Y, U and V.
     #[must_use]
     pub fn planes(&self) -> (&[u8], &[u8], &[u8]) {

@@ -23,6 +23,9 @@ pub enum DeviceError {
     /// There is no such device, or it was unplugged.
     #[error("{0} is not there (any more)")]
     Missing(String),
+    /// A window that was shared was closed by the person.
+    #[error("{0} was closed")]
+    Closed(String),
     /// Another program has it.
     #[error("{0} is used by another program")]
     Busy(String),

@@ -1,5 +1,6 @@
 //! Codecs, audio processing, pipelines, test sources and recorders.
 
+mod encoding;
 mod frame;
 mod input;
 mod level;
@@ -10,6 +11,7 @@ mod pattern;
 mod processing;
 mod resample;
 mod scale;
+mod screen_pipeline;
 mod speaker;
 mod tone;
 mod video_pipeline;
@@ -28,6 +30,7 @@ pub use pattern::TestPattern;
 pub use processing::{Processing, Reference};
 pub use resample::{Resampler, SAMPLE_RATES, UnsupportedRate};
 pub use scale::scale;
+pub use screen_pipeline::{ScreenCallbacks, ScreenPipeline};
 pub use speaker::Speaker;
 pub use tone::{Tone, dominant_frequency, tone_level};
 pub use video_pipeline::{RungStats, VideoCallbacks, VideoPipeline, VideoStats};

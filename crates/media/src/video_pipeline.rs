@@ -1,13 +1,11 @@
 //! The own picture: from a camera, or a test source, to encoded frames for everybody.
 //!
-//! Two threads. One runs the input, which puts its pictures into a slot that holds the newest; the
-//! other takes it from there, shows it, scales it to each rung that is wanted and encodes it, the
-//! smallest first. A slow encoder makes pictures fall out of the slot, and never holds up the input.
-//! The second thread lives inside the first: when the input ends, for whatever reason, both do.
+//! Two threads ([`crate::encoding`]). One runs the input, which puts its pictures into a slot that
+//! holds the newest; the other takes it from there, shows it, scales it to each rung that is wanted
+//! and encodes it, the smallest first. A slow encoder makes pictures fall out of the slot, and never
+//! holds up the input.
 
-mod clocks;
 mod ladder;
-mod limits;
 
 use std::{
     fmt,
@@ -23,9 +21,12 @@ use quartet_core::{EncodedFrame, Rung, layers::Encoding};
 
 use self::ladder::Ladder;
 use crate::{
-    DeviceError, Ended, FrameSlot, I420Frame, VideoInput,
-    worker::{EndedOnce, Worker},
+    Ended, FrameSlot, I420Frame, VideoInput,
+    encoding::{self, Names},
+    worker::Worker,
 };
+
+const THREADS: Names = Names { capture: "video-capture", encoder: "video-encoder" };
 
 /// Who is told what a [`VideoPipeline`] does. The first two are called on the encoder's thread:
 /// what they wait for costs pictures, but never the input its time.
@@ -106,28 +107,9 @@ impl VideoPipeline {
         let controls = Arc::<Controls>::default();
         let shared = controls.clone();
         let VideoCallbacks { encoded, captured, ended } = callbacks;
-        let label = input.label();
-        let mut ended = EndedOnce::new(label.clone(), ended);
-        let worker = Worker::start("video-capture", move |stop| {
-            let slot = FrameSlot::default();
-            let failure = Arc::new(Mutex::new(None));
-            let mut encoder = Worker::start("video-encoder", {
-                let (slot, failure, capture) = (slot.clone(), failure.clone(), stop.clone());
-                move |stop| {
-                    let mut ladder = Ladder::new(shared, encoded, captured);
-                    while !stop.is_stopped() && !capture.is_stopped() {
-                        if let Err(error) = ladder.take(&slot) {
-                            let reason = error.to_string();
-                            *failure.lock() = Some(DeviceError::Failed { device: label, reason });
-                            return capture.stop();
-                        }
-                    }
-                }
-            });
-            let result = input.run(&slot, stop);
-            encoder.stop();
-            let failure = failure.lock().take();
-            ended.call(failure.map_or(result, Err));
+        let worker = encoding::start(THREADS, input, ended, move || {
+            let mut ladder = Ladder::new(shared, encoded, captured);
+            move |slot: &FrameSlot| ladder.take(slot)
         });
         Self { controls, worker }
     }

@@ -29,7 +29,7 @@ pub use ids::{InvalidId, PeerId, RoomId, SessionKey};
 pub use link::{InvalidLink, JoinLink, LinkSecret, ServerUrl};
 pub use message::{
     Candidate, ClientMessage, DescriptionKind, Epoch, LeaveReason, MediaState, PeerInfo,
-    ServerMessage,
+    ServerMessage, Sharing,
 };
 pub use name::{InvalidName, display_name};
 pub use peer_message::{Condition, PeerMessage, PictureLimit, Reaction};

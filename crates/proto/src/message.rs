@@ -22,6 +22,20 @@ pub struct MediaState {
     pub muted: bool,
     /// The camera is off, or there is none.
     pub camera_off: bool,
+    /// What is shared beside the camera, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sharing: Option<Sharing>,
+}
+
+/// What somebody shares. Which window it is stays with them: titles are private.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sharing {
+    /// One window, or one tab of a browser.
+    Window,
+    /// A whole screen; and what a later version calls otherwise.
+    #[serde(other)]
+    Screen,
 }
 
 /// A participant as the others see it.

@@ -13,6 +13,9 @@ pub enum PeerMessage {
     View {
         /// Pixels of the screen; 0 when it is not shown at all.
         height: u16,
+        /// The same of the screen that the sender shares; missing from those who know no screens.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        screen: Option<u16>,
     },
     /// Whom the sender takes for a participant, so that the server alone cannot let anybody in.
     Room {

@@ -106,7 +106,7 @@ fn ice_servers_are_written_in_one_line() {
 fn of_what_a_participant_says_only_what_is_known_counts() {
     let read = |text: &str| serde_json::from_str::<PeerMessage>(text).ok();
     let highest = r#"{"type":"view","height":65535}"#;
-    assert_eq!(read(highest), Some(PeerMessage::View { height: u16::MAX }));
+    assert_eq!(read(highest), Some(PeerMessage::View { height: u16::MAX, screen: None }));
     let ids = vec![PeerId::from_u64(u64::MAX); limits::MAX_ROOM_IDS];
     let longest = PeerMessage::Room {
         policy: RoomPolicy::Locked,
@@ -119,7 +119,7 @@ fn of_what_a_participant_says_only_what_is_known_counts() {
     );
     // From a later version.
     let later = r#"{"height":180,"type":"view","width":320,"more":{"of":["it"]}}"#;
-    assert_eq!(read(later), Some(PeerMessage::View { height: 180 }));
+    assert_eq!(read(later), Some(PeerMessage::View { height: 180, screen: None }));
     for text in [
         "",
         "null",

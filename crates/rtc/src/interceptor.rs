@@ -35,6 +35,10 @@ const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
 pub(crate) struct Shared {
     /// Notified when the peer asks for a key frame.
     pub(crate) key_frame_wanted: Arc<Notify>,
+    /// The own stream of the shared screen…
+    pub(crate) screen_ssrc: u32,
+    /// …and the same for it.
+    pub(crate) screen_key_frame_wanted: Arc<Notify>,
     /// Hold what the peer's sender reports tell.
     pub(crate) clocks: Arc<SenderClocks>,
     pub(crate) steering: Arc<Steering>,
@@ -42,10 +46,11 @@ pub(crate) struct Shared {
 
 /// The chain of a link.
 pub(crate) fn chain(shared: Shared) -> Registry {
+    let screen = shared.screen_ssrc;
     Registry::new()
         .with(Slot::CongestionControl, Stage::new(Congestion::new(Arc::clone(&shared.steering))))
-        .with(Slot::Pacer, Stage::new(LinkPacer::new(Arc::clone(&shared.steering))))
-        .with(Slot::NackResponder, Stage::new(NackResponder::new(shared.steering)))
+        .with(Slot::Pacer, Stage::new(LinkPacer::new(Arc::clone(&shared.steering), screen)))
+        .with(Slot::NackResponder, Stage::new(NackResponder::new(shared.steering, screen)))
         .with(
             Slot::TwccReceiver,
             TwccReceiverBuilder::new().with_interval(FEEDBACK_INTERVAL).build(),
@@ -54,5 +59,12 @@ pub(crate) fn chain(shared: Shared) -> Registry {
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
         .with(Slot::from(13_000), Stage::new(SenderReportTap(shared.clocks)))
         // The last one before the application.
-        .with(Slot::from(14_000), Stage::new(KeyFrameTap(shared.key_frame_wanted)))
+        .with(
+            Slot::from(14_000),
+            Stage::new(KeyFrameTap {
+                screen_ssrc: screen,
+                wanted: shared.key_frame_wanted,
+                screen_wanted: shared.screen_key_frame_wanted,
+            }),
+        )
 }

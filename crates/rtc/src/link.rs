@@ -67,6 +67,9 @@ pub struct Link {
     key_frame_wanted: Arc<Notify>,
     /// …and one of the peer's.
     key_frame_requested: Arc<Notify>,
+    /// The same of the screens.
+    screen_key_frame_wanted: Arc<Notify>,
+    screen_key_frame_requested: Arc<Notify>,
     connection: Arc<dyn PeerConnection>,
     cancel: CancellationToken,
     ended: watch::Receiver<bool>,
@@ -99,6 +102,8 @@ impl Link {
         let (files_to_send, files_to_send_end) = mpsc::channel(SEND_AHEAD);
         let key_frame_wanted = Arc::clone(&signals.key_frame_wanted);
         let key_frame_requested = Arc::new(Notify::new());
+        let screen_key_frame_wanted = Arc::clone(&signals.screen_key_frame_wanted);
+        let screen_key_frame_requested = Arc::new(Notify::new());
         let cancel = CancellationToken::new();
         let actor = Actor::new(actor::Parts {
             role: config.role,
@@ -115,6 +120,7 @@ impl Link {
             counters: Arc::clone(&counters),
             steering: Arc::clone(&steering),
             key_frame_requested: Arc::clone(&key_frame_requested),
+            screen_key_frame_requested: Arc::clone(&screen_key_frame_requested),
             cancel: cancel.clone(),
         });
         let task = tokio::spawn(async move {
@@ -133,6 +139,8 @@ impl Link {
             files_to_send,
             key_frame_wanted,
             key_frame_requested,
+            screen_key_frame_wanted,
+            screen_key_frame_requested,
             connection,
             cancel,
             ended: ended_end,
@@ -158,6 +166,14 @@ impl Link {
     pub fn send_video(&self, frame: &EncodedFrame) {
         if self.queue.push_video(frame) {
             self.key_frame_wanted.notify_one();
+        }
+    }
+
+    /// The same for a picture of the shared screen, with [`LinkEvent::ScreenKeyFrameWanted`]. To a
+    /// peer that takes no screens nothing is sent.
+    pub fn send_screen(&self, frame: &EncodedFrame) {
+        if self.queue.push_screen(frame) {
+            self.screen_key_frame_wanted.notify_one();
         }
     }
 
@@ -215,6 +231,11 @@ impl Link {
         self.key_frame_requested.notify_one();
     }
 
+    /// The same for the peer's screen.
+    pub fn request_screen_key_frame(&self) {
+        self.screen_key_frame_requested.notify_one();
+    }
+
     /// The counters and the path; after the end the counters only.
     pub async fn stats(&self) -> LinkStats {
         let estimate = self.steering.estimate();
@@ -224,11 +245,14 @@ impl Link {
             rtt: estimate.rtt,
             video_in: self.counters.video_in.read(),
             video_out: self.counters.video_out.read(),
+            screen_in: self.counters.screen_in.read(),
+            screen_out: self.counters.screen_out.read(),
             voice_in: self.counters.voice_in.read(),
             voice_out: self.counters.voice_out.read(),
             ..LinkStats::default()
         };
-        stats.video_out.frames_dropped = self.queue.frames_dropped();
+        (stats.video_out.frames_dropped, stats.screen_out.frames_dropped) =
+            self.queue.frames_dropped();
         if !*self.ended.borrow() {
             stats::add_path(&mut stats, &*self.connection).await;
         }

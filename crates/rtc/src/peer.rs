@@ -7,7 +7,7 @@ mod link_runtime;
 mod servers;
 mod tunnel;
 
-use std::{sync::Arc, time::Duration};
+use std::{ptr, sync::Arc, time::Duration};
 
 use quartet_core::{LinkState, transfer::MAX_WINDOW_BYTES};
 use quartet_proto::{Candidate, IceServer};
@@ -34,7 +34,9 @@ use webrtc::{
         RTCPeerConnectionIceEvent, RTCPeerConnectionState, RTCSessionDescription, SettingEngine,
         SettingEngineBuilder,
     },
-    rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit, RtpSender},
+    rtp_transceiver::{
+        RTCRtpTransceiverDirection, RTCRtpTransceiverInit, RtpSender, RtpTransceiver,
+    },
     runtime::Runtime,
 };
 
@@ -99,8 +101,10 @@ pub(crate) struct Signals {
     pub(crate) queue: mpsc::Receiver<Signal>,
     /// The latest state.
     pub(crate) state: watch::Receiver<Option<LinkState>>,
-    /// The peer has asked for a key frame.
+    /// The peer has asked for a key frame…
     pub(crate) key_frame_wanted: Arc<Notify>,
+    /// …or for one of the shared screen.
+    pub(crate) screen_key_frame_wanted: Arc<Notify>,
     /// The peer's clocks.
     pub(crate) clocks: Arc<SenderClocks>,
 }
@@ -151,15 +155,18 @@ impl Outgoing {
 #[derive(Debug)]
 pub(crate) struct ConnectionEnded;
 
-/// A peer connection with one voice and one picture in each direction, and channels for messages.
+/// A peer connection with a voice, a camera's picture and a screen's in each direction, and channels
+/// for messages. The sections are always there: nothing is negotiated when a screen is shared.
 pub(crate) struct Peer {
     pub(crate) connection: Arc<dyn PeerConnection>,
     pub(crate) voice: Outgoing,
     pub(crate) video: Outgoing,
+    pub(crate) screen: Outgoing,
     pub(crate) channel: Arc<dyn DataChannel>,
     pub(crate) chat: Arc<dyn DataChannel>,
     /// For what is said of files, and for their bytes.
     pub(crate) files: [Arc<dyn DataChannel>; 2],
+    screen_section: Arc<dyn RtpTransceiver>,
     certificates: Arc<[Vec<u8>]>,
     relays: Arc<Relays>,
 }
@@ -168,6 +175,8 @@ pub(crate) struct Peer {
 struct Contents {
     voice: Outgoing,
     video: Outgoing,
+    screen: Outgoing,
+    screen_section: Arc<dyn RtpTransceiver>,
     channel: Arc<dyn DataChannel>,
     chat: Arc<dyn DataChannel>,
     files: [Arc<dyn DataChannel>; 2],
@@ -191,9 +200,13 @@ impl Peer {
         let (queue, queue_end) = mpsc::channel(SIGNALS);
         let (state, state_end) = watch::channel(None);
         let key_frame_wanted = Arc::new(Notify::new());
+        let screen_key_frame_wanted = Arc::new(Notify::new());
         let clocks = Arc::new(SenderClocks::default());
+        let screen_ssrc = new_ssrc();
         let shared = Shared {
             key_frame_wanted: Arc::clone(&key_frame_wanted),
+            screen_ssrc,
+            screen_key_frame_wanted: Arc::clone(&screen_key_frame_wanted),
             clocks: Arc::clone(&clocks),
             steering: Arc::clone(steering),
         };
@@ -237,13 +250,28 @@ impl Peer {
         };
         let connection =
             connection.map_err(|error| LinkError::library("opening a link", &error))?;
-        match Self::add_media(&connection).await {
-            Ok(Contents { voice, video, channel, chat, files }) => {
-                let signals =
-                    Signals { queue: queue_end, state: state_end, key_frame_wanted, clocks };
+        match Self::add_media(&connection, screen_ssrc).await {
+            Ok(Contents { voice, video, screen, screen_section, channel, chat, files }) => {
+                let signals = Signals {
+                    queue: queue_end,
+                    state: state_end,
+                    key_frame_wanted,
+                    screen_key_frame_wanted,
+                    clocks,
+                };
                 let certificates = ice.certificates.clone().into();
-                let peer =
-                    Self { connection, voice, video, channel, chat, files, certificates, relays };
+                let peer = Self {
+                    connection,
+                    voice,
+                    video,
+                    screen,
+                    channel,
+                    chat,
+                    files,
+                    screen_section,
+                    certificates,
+                    relays,
+                };
                 Ok((peer, signals))
             }
             Err(error) => {
@@ -253,9 +281,11 @@ impl Peer {
         }
     }
 
-    async fn add_media(connection: &Arc<dyn PeerConnection>) -> Result<Contents> {
-        let voice = outgoing(connection, RtpCodecKind::Audio).await?;
-        let video = outgoing(connection, RtpCodecKind::Video).await?;
+    async fn add_media(connection: &Arc<dyn PeerConnection>, screen_ssrc: u32) -> Result<Contents> {
+        // In the order of the sections.
+        let (voice, _) = outgoing(connection, &VOICE, new_ssrc()).await?;
+        let (video, _) = outgoing(connection, &CAMERA, new_ssrc()).await?;
+        let (screen, screen_section) = outgoing(connection, &SCREEN, screen_ssrc).await?;
         let open = async |label, id| {
             let init = RTCDataChannelInit { negotiated: Some(id), ..Default::default() };
             connection.create_data_channel(label, Some(init)).await
@@ -266,7 +296,19 @@ impl Peer {
             open(FILES_CONTROL_LABEL, FILES_CONTROL_ID).await?,
             open(FILES_LABEL, FILES_ID).await?,
         ];
-        Ok(Contents { voice, video, channel, chat, files })
+        Ok(Contents { voice, video, screen, screen_section, channel, chat, files })
+    }
+
+    /// Whether a track of the peer's that has come is its screen: that of the second section of
+    /// pictures.
+    pub(crate) async fn is_screen(&self, track: &Arc<dyn TrackRemote>) -> bool {
+        let receiver = self.screen_section.receiver().await.ok().flatten();
+        receiver.is_some_and(|it| ptr::addr_eq(Arc::as_ptr(it.track()), Arc::as_ptr(track)))
+    }
+
+    /// Whether both sides have described the section of the screen.
+    pub(crate) async fn takes_screens(&self) -> bool {
+        self.screen_section.mid().await.ok().flatten().is_some()
     }
 
     /// Makes an offer and stands by it.
@@ -332,9 +374,29 @@ impl Peer {
     }
 }
 
-async fn outgoing(connection: &Arc<dyn PeerConnection>, kind: RtpCodecKind) -> Result<Outgoing> {
-    // RFC 3550 §8: random, so that two streams of one session hardly ever collide.
-    let ssrc = fastrand::u32(1..);
+/// What is sent in one section.
+struct Medium {
+    kind: RtpCodecKind,
+    /// Those of one stream a browser keeps in step.
+    stream: &'static str,
+    track: &'static str,
+}
+
+const VOICE: Medium = Medium { kind: RtpCodecKind::Audio, stream: "quartet", track: "audio" };
+const CAMERA: Medium = Medium { kind: RtpCodecKind::Video, stream: "quartet", track: "video" };
+const SCREEN: Medium = Medium { kind: RtpCodecKind::Video, stream: "screen", track: "screen" };
+
+/// RFC 3550 §8: random, so that two streams of one session hardly ever collide.
+fn new_ssrc() -> u32 {
+    fastrand::u32(1..)
+}
+
+async fn outgoing(
+    connection: &Arc<dyn PeerConnection>,
+    medium: &Medium,
+    ssrc: u32,
+) -> Result<(Outgoing, Arc<dyn RtpTransceiver>)> {
+    let kind = medium.kind;
     let rtx = (kind == RtpCodecKind::Video)
         .then(|| RTCRtpRtxParameters { ssrc: ssrc.wrapping_add(1).max(1) });
     let encoding = RTCRtpEncodingParameters {
@@ -347,11 +409,10 @@ async fn outgoing(connection: &Arc<dyn PeerConnection>, kind: RtpCodecKind) -> R
         codec: codecs::main_codec(kind),
         ..RTCRtpEncodingParameters::default()
     };
-    // One stream for both, so that a browser keeps lips and voice together.
     let track = Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new(
-        "quartet".to_owned(),
-        kind.to_string(),
-        kind.to_string(),
+        medium.stream.to_owned(),
+        medium.track.to_owned(),
+        medium.track.to_owned(),
         kind,
         vec![encoding],
     )));
@@ -368,7 +429,7 @@ async fn outgoing(connection: &Arc<dyn PeerConnection>, kind: RtpCodecKind) -> R
     // RFC 3550 §5.1 wants a random start; the lower half, so that no wrap comes before the other
     // side has seen a packet (RFC 3711 §3.3.1).
     let sequence = fastrand::u16(..1 << 15);
-    Ok(Outgoing { track, sender, kind, ssrc, sequence })
+    Ok((Outgoing { track, sender, kind, ssrc, sequence }, transceiver))
 }
 
 fn setting_engine(mdns: MulticastDnsMode) -> SettingEngine {

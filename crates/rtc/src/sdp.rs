@@ -2,8 +2,10 @@
 
 use quartet_proto::limits::MAX_SDP_BYTES;
 
-/// Voice, picture, data: more is not a description of ours.
-const MAX_SECTIONS: usize = 3;
+/// Voice, camera, screen, data: more is not a description of ours.
+const MAX_SECTIONS: usize = 4;
+/// Pictures among them: a client without screens describes one.
+const MAX_VIDEO_SECTIONS: usize = 2;
 
 /// The direction attribute of a media section (RFC 8866 §6.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +78,9 @@ impl Description {
         for line in lines(sdp) {
             if let Some(media) = line.strip_prefix("m=") {
                 let kind = media.split(' ').next().unwrap_or_default();
-                if kinds.contains(&kind) || sections.len() == MAX_SECTIONS {
+                let most = if kind == "video" { MAX_VIDEO_SECTIONS } else { 1 };
+                let same = kinds.iter().filter(|known| **known == kind).count();
+                if same == most || sections.len() == MAX_SECTIONS {
                     return Err("the description has too many media sections");
                 }
                 kinds.push(kind);
@@ -208,8 +212,11 @@ mod tests {
     fn hostile_descriptions_are_refused() {
         let long = format!("v=0\r\n{}", "a=x\r\n".repeat(10_000));
         let twice = OFFER.replace("m=video", "m=audio");
-        let many = format!("{OFFER}m=application 9 X x\r\nm=text 9 X x\r\n");
-        for sdp in ["", "garbage", "v=0", &long, &twice, &many] {
+        let screen = format!("{OFFER}m=video 9 X 96\r\n");
+        assert!(Description::read(&screen).is_ok());
+        let three = format!("{screen}m=video 9 X 96\r\n");
+        let many = format!("{screen}m=application 9 X x\r\nm=text 9 X x\r\n");
+        for sdp in ["", "garbage", "v=0", &long, &twice, &three, &many] {
             assert!(Description::read(sdp).is_err());
         }
     }

@@ -41,10 +41,20 @@ struct State {
     controller: CongestionController,
     share: Option<LinkShare>,
     losses: Losses,
-    /// What waits in the pacer will take so long.
-    queue_time: Duration,
+    /// What waits in the pacer will take so long: before a picture of the camera, and before one of
+    /// the screen.
+    queue_times: (Duration, Duration),
     /// Bytes that a probe lacks.
     spare_wanted: usize,
+}
+
+/// For which pictures the pacer has room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// The camera's.
+    pub(crate) video: bool,
+    /// The shared screen's.
+    pub(crate) screen: bool,
 }
 
 /// What became of packets since the last question.
@@ -64,7 +74,7 @@ impl Steering {
             controller,
             share: None,
             losses: Losses::default(),
-            queue_time: Duration::ZERO,
+            queue_times: (Duration::ZERO, Duration::ZERO),
             spare_wanted: 0,
         };
         Self { state: Mutex::new(state), estimate, has_room: Notify::new() }
@@ -151,17 +161,21 @@ impl Steering {
         state.share.map_or(estimate, |share| estimate.min(share.total_bps))
     }
 
-    /// What waits in the pacer will take so long.
-    pub(crate) fn set_queue_time(&self, queue_time: Duration) {
-        let before = std::mem::replace(&mut self.state.lock().queue_time, queue_time);
-        if before > ENOUGH_WAITING && queue_time <= ENOUGH_WAITING {
+    /// What waits in the pacer will take so long: before a picture of the camera, and before one of
+    /// the screen.
+    pub(crate) fn set_queue_times(&self, video: Duration, screen: Duration) {
+        let before = std::mem::replace(&mut self.state.lock().queue_times, (video, screen));
+        let freed = |before, now| before > ENOUGH_WAITING && now <= ENOUGH_WAITING;
+        if freed(before.0, video) || freed(before.1, screen) {
             self.has_room.notify_one();
         }
     }
 
-    /// Whether a picture may go to the pacer; when not, [`Self::room`] tells when to ask again.
-    pub(crate) fn has_room(&self) -> bool {
-        self.state.lock().queue_time <= ENOUGH_WAITING
+    /// Whether a picture may go to the pacer, of the camera and of the screen; when not,
+    /// [`Self::room`] tells when to ask again.
+    pub(crate) fn has_room(&self) -> Room {
+        let (video, screen) = self.state.lock().queue_times;
+        Room { video: video <= ENOUGH_WAITING, screen: screen <= ENOUGH_WAITING }
     }
 
     /// Waits until there is room again.

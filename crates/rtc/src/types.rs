@@ -68,6 +68,9 @@ pub trait MediaSink: Send + Sync + fmt::Debug {
     /// repaired the next one is a key frame.
     fn picture(&self, frame: EncodedFrame);
 
+    /// The same of the shared screen. Voices do not wait for it.
+    fn screen(&self, _frame: EncodedFrame) {}
+
     /// What of the voice is heard when: pictures wait for it. `None` when nobody plays the voice.
     fn voice_playout(&self) -> Option<VoicePlayout> {
         None
@@ -112,6 +115,10 @@ pub struct LinkStats {
     pub video_in: StreamStats,
     /// Pictures to the peer.
     pub video_out: StreamStats,
+    /// Pictures of the peer's screen.
+    pub screen_in: StreamStats,
+    /// Pictures of the own screen.
+    pub screen_out: StreamStats,
     /// Voice from the peer.
     pub voice_in: StreamStats,
     /// Voice to the peer.

@@ -11,7 +11,7 @@ use quartet_proto::{
     ServerMessage, SessionKey,
 };
 
-const MEDIA: MediaState = MediaState { muted: false, camera_off: false };
+const MEDIA: MediaState = MediaState { muted: false, camera_off: false, sharing: None };
 
 fn servers(username: &str) -> Vec<IceServer> {
     let urls = vec!["turn:turn.example.org".to_owned()];

@@ -41,7 +41,10 @@ fn fault(world: &mut World, random: &mut fastrand::Rng) {
             world.break_link(a, b);
         }
         12 => world.tell(a, Input::NetworkChanged),
-        13 => world.set_media(a, MediaState { muted: random.bool(), camera_off: random.bool() }),
+        13 => world.set_media(
+            a,
+            MediaState { muted: random.bool(), camera_off: random.bool(), ..MediaState::default() },
+        ),
         14 if present.len() > 2 => match random.u8(0..3) {
             0 => world.kill(a, false),
             1 => world.kill(a, true),

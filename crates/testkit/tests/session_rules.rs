@@ -175,11 +175,11 @@ fn a_server_that_says_goodbye_is_found_again() {
 #[test]
 fn media_state_chosen_during_an_outage_is_told_afterwards() {
     let mut world = settled(6, 2);
-    world.set_media(0, MediaState { muted: true, camera_off: false });
+    world.set_media(0, MediaState { muted: true, ..MediaState::default() });
     world.run_for(SECOND);
     world.stop_server();
     world.run_for(SECOND);
-    world.set_media(1, MediaState { muted: false, camera_off: true });
+    world.set_media(1, MediaState { camera_off: true, ..MediaState::default() });
     world.run_for(SECOND);
     world.start_server();
     world.assert_settles_within(10 * SECOND);
@@ -195,7 +195,7 @@ fn media_state_chosen_while_joining_is_told_after_the_welcome() {
         world.person(late).count_sent(Duration::ZERO, |m| matches!(m, ClientMessage::Join { .. }))
     };
     assert!(world.run_until(SECOND, |world| joins(world) == 1));
-    world.set_media(late, MediaState { muted: true, camera_off: true });
+    world.set_media(late, MediaState { muted: true, camera_off: true, ..MediaState::default() });
     world.assert_settles_within(2 * SECOND);
 }
 

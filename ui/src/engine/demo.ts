@@ -17,6 +17,7 @@ import type {
   PolicyView,
   ReactionKind,
   RoomView,
+  ScreenView,
   Settings,
   UiEvent,
 } from '../bindings';
@@ -69,6 +70,7 @@ export class DemoEngine implements CallEngine {
       name,
       muted: index === 2,
       camera_off: index === 2 && query.has('dark'),
+      sharing: index === 0 && query.has('shared') ? 'window' : null,
       connection: 'connected',
       trust: {
         code: [17 + index, 54 - index, 9 + index, 41 + index],
@@ -83,6 +85,7 @@ export class DemoEngine implements CallEngine {
       me: {
         muted: false,
         camera_off: false,
+        sharing: query.has('sharing') ? 'window' : null,
         camera: query.has('broken') ? broken : RUNNING,
         microphone: query.has('broken') ? broken : RUNNING,
         speaker: RUNNING,
@@ -170,6 +173,7 @@ export class DemoEngine implements CallEngine {
       const known: Omit<PeerView, 'id' | 'name'> = {
         muted: false,
         camera_off: true,
+        sharing: null,
         connection: 'connected',
         trust: { code: null, mark: 'unconfirmed' },
         volume: 100,
@@ -233,6 +237,36 @@ export class DemoEngine implements CallEngine {
   }
 
   async hearSelf(): Promise<void> {}
+  readonly canShare = true;
+
+  screens(): Promise<ScreenView[]> {
+    return Promise.resolve([
+      { id: 'screen:1', is: 'screen', title: 'DP-1', width: 1920, height: 1080 },
+      { id: 'window:1', is: 'window', title: 'Map – Browser', width: 1200, height: 800 },
+      { id: 'window:2', is: 'window', title: 'ตารางเรือ.ods', width: 900, height: 700 },
+    ]);
+  }
+
+  thumbnail(id: string): Promise<ImageData | null> {
+    if (id === 'window:2') return Promise.resolve(null);
+    const image = new ImageData(160, id === 'screen:1' ? 90 : 107);
+    for (let at = 0; at < image.data.length; at += 4) {
+      const [x, y] = [(at / 4) % 160, Math.floor(at / 640)];
+      image.data.set(y < 10 ? [70, 76, 90, 255] : [200 - x / 2, 210 - y, 220, 255], at);
+    }
+    return Promise.resolve(image);
+  }
+
+  share(id: string | null): Promise<void> {
+    const sharing = id?.startsWith('window') ? 'window' : 'screen';
+    this.change({ me: { ...this.view.me, sharing } });
+    return Promise.resolve();
+  }
+
+  stopSharing(): Promise<void> {
+    this.change({ me: { ...this.view.me, sharing: null } });
+    return Promise.resolve();
+  }
 
   choose(kind: DeviceKind, id: string): Promise<string> {
     // There is no file to pick from here.

@@ -1,7 +1,7 @@
 // Painted people in painted rooms, in place of cameras.
 
 import { hue } from '../i18n/names';
-import type { PictureListener, TileId } from './engine';
+import { sharerOf, type PictureListener, type TileId } from './engine';
 
 const WIDTH = 1280;
 const HEIGHT = 720;
@@ -10,6 +10,7 @@ export class DemoPainter {
   private readonly context: CanvasRenderingContext2D | null;
   private readonly hue: number;
   private readonly phase: number;
+  private readonly screen: boolean;
   private request = 0;
   private unseen = false;
 
@@ -21,6 +22,7 @@ export class DemoPainter {
     canvas.width = WIDTH;
     canvas.height = HEIGHT;
     this.context = canvas.getContext('2d', { alpha: false });
+    this.screen = sharerOf(tile) !== null;
     this.hue = tile === 'own' ? 32 : hue(tile) + 140;
     this.phase = this.hue / 20;
     this.draw(performance.now());
@@ -41,8 +43,31 @@ export class DemoPainter {
 
   private readonly draw = (now: number): void => {
     this.request = requestAnimationFrame(this.draw);
-    if (this.context && !this.unseen) this.scene(this.context, now / 1000 + this.phase);
+    if (!this.context || this.unseen) return;
+    if (this.screen) this.document(this.context);
+    else this.scene(this.context, now / 1000 + this.phase);
   };
+
+  /** What people share: a page of lines, in a window. */
+  private document(c: CanvasRenderingContext2D): void {
+    c.fillStyle = '#f4f5f7';
+    c.fillRect(0, 0, WIDTH, HEIGHT);
+    c.fillStyle = '#d9dce3';
+    c.fillRect(0, 0, WIDTH, 44);
+    c.fillStyle = '#2b3140';
+    c.font = '600 34px sans-serif';
+    c.fillText('The islands, in September', 90, 130);
+    c.font = '22px sans-serif';
+    const rows = ['Ferry', 'Harbour', 'Lighthouse', 'Old town', 'Market', 'Bay', 'Back'];
+    rows.forEach((row, index) => {
+      const y = 200 + index * 64;
+      c.fillText(`${index + 1}.  ${row}`, 90, y);
+      c.fillText(`${8 + index}:30`, 560, y);
+      c.fillStyle = `hsl(${this.hue + index * 30} 45% 60%)`;
+      c.fillRect(760, y - 24, 380 - index * 34, 30);
+      c.fillStyle = '#2b3140';
+    });
+  }
 
   private scene(c: CanvasRenderingContext2D, t: number): void {
     const wall = c.createLinearGradient(0, 0, WIDTH, HEIGHT);

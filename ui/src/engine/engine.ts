@@ -7,6 +7,7 @@ import type {
   FailureView,
   PolicyView,
   ReactionKind,
+  ScreenView,
   Settings,
   UiEvent,
 } from '../bindings';
@@ -21,6 +22,7 @@ export const NOWHERE: AppView = {
   me: {
     muted: false,
     camera_off: false,
+    sharing: null,
     camera: { is: 'none' },
     microphone: { is: 'none' },
     speaker: { is: 'none' },
@@ -32,8 +34,20 @@ export const NOWHERE: AppView = {
 
 export type DeviceKind = 'camera' | 'microphone' | 'speaker';
 
-/** `own`, or a peer's id. */
+/** `own`, a peer's id, or `screen:` and a peer's id. */
 export type TileId = string;
+
+const SCREEN = 'screen:';
+
+/** The tile of what somebody shares. */
+export function screenOf(peer: string): TileId {
+  return SCREEN + peer;
+}
+
+/** Whose screen a tile shows; `null` for a person's own tile. */
+export function sharerOf(tile: TileId): string | null {
+  return tile.startsWith(SCREEN) ? tile.slice(SCREEN.length) : null;
+}
 
 export interface PictureSize {
   width: number;
@@ -74,6 +88,15 @@ export interface CallEngine {
   setCameraOff(cameraOff: boolean): Promise<void>;
   /** Plays the own voice on the own speaker, where the microphone is open. */
   hearSelf(on: boolean): Promise<void>;
+  /** The system lets this page share screens at all. */
+  readonly canShare: boolean;
+  /** What can be shared; `null` where the system asks the person by itself. */
+  screens(): Promise<ScreenView[] | null>;
+  /** What one of them looks like now; `null` where that is not known. */
+  thumbnail(id: string): Promise<ImageData | null>;
+  /** Shares one of them, or what the system lets the person choose. */
+  share(id: string | null): Promise<void>;
+  stopSharing(): Promise<void>;
   /**
    * Uses another device or test source; `file` lets the person pick a file. Resolves to what is
    * chosen now, which is what was before when nothing was picked.

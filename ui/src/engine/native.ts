@@ -2,7 +2,7 @@
 
 import { Channel, invoke } from '@tauri-apps/api/core';
 
-import type { Boot, PolicyView, ReactionKind, Settings, UiEvent } from '../bindings';
+import type { Boot, PolicyView, ReactionKind, ScreenView, Settings, UiEvent } from '../bindings';
 import { TilePainter, type TileFeed } from '../video/painter';
 import type { Code } from './browser/core/trust';
 import type { CallEngine, DeviceKind, PictureListener, TileId } from './engine';
@@ -106,6 +106,25 @@ export class NativeEngine implements CallEngine {
     };
   }
 
+  readonly canShare = true;
+
+  screens(): Promise<ScreenView[]> {
+    return invoke('list_screens');
+  }
+
+  async thumbnail(id: string): Promise<ImageData | null> {
+    const data = await invoke<ArrayBuffer>('screen_thumbnail', { id });
+    return readThumbnail(data);
+  }
+
+  share(id: string | null): Promise<void> {
+    return invoke('share', { id });
+  }
+
+  stopSharing(): Promise<void> {
+    return invoke('stop_sharing');
+  }
+
   viewTile(tile: TileId, height: number): void {
     this.line(tile).send('view_tile', { height });
   }
@@ -164,4 +183,14 @@ class NativeFeed implements TileFeed {
   private send(command: string, args?: Record<string, unknown>): void {
     if (this.line.owner === this) this.line.send(command, args);
   }
+}
+
+/** Two bytes of width, two of height, the lower first, then four of each pixel. */
+function readThumbnail(data: ArrayBuffer): ImageData | null {
+  const view = new DataView(data);
+  if (data.byteLength < 4) return null;
+  const [width, height] = [view.getUint16(0, true), view.getUint16(2, true)];
+  const pixels = new Uint8ClampedArray(data, 4);
+  if (width === 0 || height === 0 || pixels.length !== width * height * 4) return null;
+  return new ImageData(pixels, width, height);
 }

@@ -53,12 +53,21 @@ it('leads from the green room into the call, with those who are there', () => {
   model.apply({ type: 'peer_media', peer: bob.id, media: { muted: true, camera_off: true } });
   expect(model.view.phase).toEqual({ at: 'in_call', signalling_online: true });
   expect(model.view.room?.peers).toEqual([
-    { id: ann.id, name: 'Ann', ...media, connection: 'connected', trust, volume: 100 },
+    {
+      id: ann.id,
+      name: 'Ann',
+      ...media,
+      sharing: null,
+      connection: 'connected',
+      trust,
+      volume: 100,
+    },
     {
       id: bob.id,
       name: 'Bob',
       muted: true,
       camera_off: true,
+      sharing: null,
       connection: 'connecting',
       trust,
       volume: 100,
@@ -126,4 +135,19 @@ it('hands on what the server refused in passing', () => {
   const error = { type: 'error', code: 'rate_limited', message: 'slow down' } as const;
   expect(model.apply(error)).toEqual({ code: 'rate_limited', message: 'slow down' });
   expect(model.view.phase.at).toBe('in_call');
+});
+
+it('knows who shares what, and tells what is shared here', () => {
+  join();
+  model.apply({ type: 'peer_joined', peer: ann });
+  const sharing = () => model.view.room?.peers[0]?.sharing;
+  model.apply({ type: 'peer_media', peer: ann.id, media: { ...media, sharing: 'window' } });
+  expect(sharing()).toBe('window');
+  model.apply({ type: 'peer_media', peer: ann.id, media });
+  expect(sharing()).toBeNull();
+  expect('sharing' in model.media).toBe(false);
+  model.setSharing('screen');
+  expect(model.media.sharing).toBe('screen');
+  model.setOwn({ muted: true, camera_off: true });
+  expect(model.media.sharing).toBe('screen');
 });

@@ -89,7 +89,8 @@ class FakeConnection {
     this.asked.push(`remote ${description.type}`);
     if (this.failing === description.type) throw new Error('no');
     if (description.type === 'offer' && this.transceivers.length === 0) {
-      this.transceivers.push(new FakeTransceiver('audio'), new FakeTransceiver('video'));
+      const kinds = ['audio', 'video', 'video'];
+      this.transceivers.push(...kinds.map((kind) => new FakeTransceiver(kind)));
     }
     this.remoteDescription = description;
   }
@@ -109,7 +110,7 @@ class FakeConnection {
 }
 
 const done = () => new Promise((resolve) => setTimeout(resolve, 0));
-const NONE = { audio: null, video: null };
+const NONE = { audio: null, video: null, screen: null };
 let said: LinkEvent[];
 let listener: LinkListener;
 
@@ -129,8 +130,10 @@ beforeEach(() => {
 
 afterEach(() => vi.unstubAllGlobals());
 
+const streams = { camera: {} as MediaStream, screen: {} as MediaStream };
+
 function link(offerer: boolean) {
-  const made = new PeerLink({}, offerer, NONE, {} as MediaStream, listener);
+  const made = new PeerLink({}, offerer, NONE, streams, listener);
   return { link: made, connection: FakeConnection.newest };
 }
 
@@ -150,10 +153,11 @@ const words = () =>
   });
 
 describe('the side that offers', () => {
-  it('has voice, picture and channels in this order', () => {
+  it('has voice, camera, screen and channels in this order', () => {
     const { connection } = link(true);
     expect(connection.asked).toEqual([
       'add audio',
+      'add video',
       'add video',
       'channel quartet {"negotiated":true,"id":0}',
       'channel chat {"negotiated":true,"id":1}',
@@ -194,21 +198,22 @@ describe('the side that offers', () => {
     made.act({ type: 'candidate', candidate: { candidate: 'b' } });
     await done();
     const order = ['remote answer', 'candidate a', 'candidate bad', 'candidate b'];
-    expect(connection.asked.slice(6)).toEqual(order);
+    expect(connection.asked.slice(7)).toEqual(order);
     expect(words()).toEqual([]);
   });
 });
 
 describe('the side that answers', () => {
-  it('answers with voice and picture of its own', async () => {
+  it('answers with voice, camera and screen of its own', async () => {
     const { link: made, connection } = link(false);
     made.act({ type: 'description', kind: 'offer', sdp: 'm=audio\r\nm=video' });
     await done();
     expect(words()).toEqual(['answer', 'early']);
-    expect(connection.transceivers.map((it) => it.direction)).toEqual(['sendrecv', 'sendrecv']);
+    expect(connection.transceivers.map((it) => it.direction)).toEqual(Array(3).fill('sendrecv'));
     expect(listener.tracks).toHaveBeenLastCalledWith({
       audio: { kind: 'audio' },
       video: { kind: 'video' },
+      screen: { kind: 'video' },
     });
   });
 
@@ -246,7 +251,7 @@ describe('every link', () => {
   it('changes what is sent without a new description', async () => {
     const { link: made, connection } = link(true);
     const camera = { kind: 'video' } as MediaStreamTrack;
-    made.setTracks({ audio: null, video: camera });
+    made.setTracks({ ...NONE, video: camera });
     made.setSending({ active: false, scaleResolutionDownBy: 2, maxBitrate: 500_000 });
     await done();
     const video = connection.transceivers[1]?.sender;
@@ -254,6 +259,22 @@ describe('every link', () => {
     expect(video?.parameters.encodings).toEqual([
       { active: false, scaleResolutionDownBy: 2, maxBitrate: 500_000 },
     ]);
+    expect(words()).toEqual([]);
+  });
+
+  it('shares a screen in a section of its own, and to those who show it', async () => {
+    const { link: made, connection } = link(true);
+    const screen = { kind: 'video' } as MediaStreamTrack;
+    made.setTracks({ ...NONE, screen });
+    made.setScreenWanted(true);
+    await done();
+    const [, camera, shared] = connection.transceivers.map(({ sender }) => sender);
+    expect(camera?.track).toBeNull();
+    expect(shared?.track).toBe(screen);
+    expect(shared?.parameters.encodings[0]).toMatchObject({ active: true });
+    made.setScreenWanted(false);
+    await done();
+    expect(shared?.parameters.encodings[0]).toMatchObject({ active: false });
     expect(words()).toEqual([]);
   });
 

@@ -40,7 +40,7 @@ fn a_long_picture_leaves_evenly_at_a_little_more_than_the_rate() {
     for number in 0..100 {
         pacer.push(start, Traffic::Video, PACKET, number);
     }
-    let whole = pacer.queue_time(start);
+    let whole = pacer.queue_time(start, Traffic::Video);
     let left = run(&mut pacer, start, start + 10 * Duration::from_secs(1));
     assert_eq!(left.len(), 100);
     assert!(left.iter().map(|(_, released)| released.item).eq(0..100));
@@ -51,7 +51,7 @@ fn a_long_picture_leaves_evenly_at_a_little_more_than_the_rate() {
     for pair in left.windows(4) {
         assert!(pair[3].0 - pair[0].0 >= 15 * MS, "a burst: {pair:?}");
     }
-    assert_eq!(pacer.queue_time(start + took), Duration::ZERO);
+    assert_eq!(pacer.queue_time(start + took, Traffic::Video), Duration::ZERO);
     assert_eq!(pacer.poll_timeout(), None);
 }
 
@@ -199,11 +199,13 @@ fn what_waits_is_bounded() {
     let mut pacer = begun(start, 60_000);
     let mut refused = 0;
     for number in 0..10_000 {
-        for traffic in [Traffic::Voice, Traffic::Repair, Traffic::Video, Traffic::Spare] {
+        for traffic in
+            [Traffic::Voice, Traffic::Repair, Traffic::Video, Traffic::Screen, Traffic::Spare]
+        {
             refused += usize::from(pacer.push(start, traffic, PACKET, number).is_some());
         }
     }
-    assert_eq!(refused, 40_000 - MOST_WAITING.iter().sum::<usize>());
+    assert_eq!(refused, 50_000 - MOST_WAITING.iter().sum::<usize>());
     // The voices that are left are the newest, the pictures the oldest.
     assert_eq!(pacer.waiting[0].front().unwrap().item, 10_000 - 64);
     assert_eq!(pacer.waiting[2].front().unwrap().item, 0);
@@ -219,4 +221,20 @@ fn nothing_to_do_wakes_nobody() {
     assert_eq!(pacer.poll_timeout(), None);
     assert!(pacer.poll(start).is_none());
     assert_eq!(pacer.poll_timeout(), None);
+}
+
+#[test]
+fn a_face_does_not_wait_for_a_slide() {
+    let start = Instant::now();
+    let mut pacer = begun(start, 1_000_000);
+    for number in 0..100 {
+        pacer.push(start, Traffic::Screen, PACKET, number);
+    }
+    assert_eq!(pacer.queue_time(start, Traffic::Video), Duration::ZERO);
+    assert!(pacer.queue_time(start, Traffic::Screen) > Duration::from_millis(500));
+    let now = start + Duration::from_millis(100);
+    while pacer.poll(now).is_some() {}
+    pacer.push(now, Traffic::Video, PACKET, 1_000);
+    let next = now + Duration::from_millis(20);
+    assert_eq!(pacer.poll(next).map(|released| released.item), Some(1_000));
 }

@@ -6,13 +6,15 @@
 use std::sync::Arc;
 
 use yuv::{
-    BufferStoreMut, YuvConversionMode, YuvPackedImage, YuvPlanarImageMut, YuvRange,
-    YuvStandardMatrix, bgr_to_yuv420, rgb_to_yuv420, uyvy422_to_yuv420, yuyv422_to_yuv420,
+    YuvConversionMode, YuvPackedImage, YuvRange, YuvStandardMatrix, bgr_to_yuv420, rgb_to_yuv420,
+    uyvy422_to_yuv420, yuyv422_to_yuv420,
 };
 use zune_jpeg::{
     JpegDecoder,
     zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
 };
+
+use crate::planar::Target;
 
 /// Pixels; 4K cameras have 3840, and a JPEG header may claim 65,535.
 const LONGEST_SIDE: u32 = 4096;
@@ -56,7 +58,7 @@ impl Converter {
         if layout == Layout::Mjpeg {
             return self.jpeg(bytes);
         }
-        let mut target = Target::new(width, height)?;
+        let mut target = Target::new(width, height, LONGEST_SIDE)?;
         let (w, h) = (width as usize, height as usize);
         let (even_w, even_h) = target.size();
         match layout {
@@ -117,7 +119,7 @@ impl Converter {
             self.decoded = gray;
             return frame;
         }
-        let mut target = Target::new(w as u32, h as u32)?;
+        let mut target = Target::new(w as u32, h as u32, LONGEST_SIDE)?;
         let pixels = self.decoded.get(..w * h * 3)?;
         let even_w = target.size().0 as usize;
         let (y, u, v) = target.planes();
@@ -172,60 +174,6 @@ fn limited_luma(full: u8) -> u8 {
 fn limited_chroma(sum: u16) -> u8 {
     // 128 + (sum/4 − 128) × 224/255, in 16 bits of fraction: the constant is 128 × (1 − 224/255).
     ((u32::from(sum) * 14_392 + 1_019_792 + 32_768) >> 16) as u8
-}
-
-/// A picture in the making.
-struct Target {
-    width: u16,
-    height: u16,
-    data: Arc<[u8]>,
-}
-
-impl Target {
-    /// With the even sides that fit.
-    fn new(width: u32, height: u32) -> Option<Self> {
-        let fits = |side: u32| (2..=LONGEST_SIDE).contains(&side);
-        if !fits(width) || !fits(height) {
-            return None;
-        }
-        let (width, height) = ((width & !1) as u16, (height & !1) as u16);
-        let length = quartet_media::I420Frame::len_for(width, height);
-        // Collecting a repetition allocates once, where it is shared from.
-        let data = std::iter::repeat_n(0, length).collect();
-        Some(Self { width, height, data })
-    }
-
-    fn size(&self) -> (u32, u32) {
-        (u32::from(self.width), u32::from(self.height))
-    }
-
-    fn planes(&mut self) -> (&mut [u8], &mut [u8], &mut [u8]) {
-        let luma = usize::from(self.width) * usize::from(self.height);
-        let data = Arc::get_mut(&mut self.data).expect("shared only when finished");
-        let (y, chroma) = data.split_at_mut(luma);
-        let (u, v) = chroma.split_at_mut(luma / 4);
-        (y, u, v)
-    }
-
-    fn planar(&mut self) -> YuvPlanarImageMut<'_, u8> {
-        let (width, height) = self.size();
-        let (y, u, v) = self.planes();
-        YuvPlanarImageMut {
-            y_plane: BufferStoreMut::Borrowed(y),
-            y_stride: width,
-            u_plane: BufferStoreMut::Borrowed(u),
-            u_stride: width / 2,
-            v_plane: BufferStoreMut::Borrowed(v),
-            v_stride: width / 2,
-            width,
-            height,
-        }
-    }
-
-    #[allow(clippy::unnecessary_wraps)]
-    fn finish(self) -> Option<(u16, u16, Arc<[u8]>)> {
-        Some((self.width, self.height, self.data))
-    }
 }
 
 #[cfg(test)]

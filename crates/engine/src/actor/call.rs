@@ -287,6 +287,11 @@ impl Actor {
                 {
                     intake.pause_pictures();
                 }
+                if media.sharing.is_none()
+                    && let Some(intake) = self.intake(peer)
+                {
+                    intake.pause_screen();
+                }
                 self.events.send(Event::PeerMedia(peer, media));
             }
             SessionEvent::PeerConnection(peer, state) => {
@@ -315,6 +320,8 @@ impl Actor {
             view: DEFAULT_VIEW,
             shows: None,
             condition: None,
+            screen_view: DEFAULT_VIEW,
+            shows_screen: None,
             word: None,
             estimate: None,
             lossy_until: None,

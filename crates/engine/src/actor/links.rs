@@ -40,6 +40,9 @@ pub(super) struct Peer {
     pub(super) shows: Option<u16>,
     /// How it is doing, once it has said so.
     pub(super) condition: Option<Condition>,
+    /// The same two of its screen and of the own one.
+    pub(super) screen_view: u16,
+    pub(super) shows_screen: Option<u16>,
     /// What else the session wants it to be told.
     pub(super) word: Option<PeerMessage>,
     /// What the path to it carries, once that is known.
@@ -91,7 +94,8 @@ impl Peer {
 
 impl Actor {
     pub(super) fn link_news(&mut self, peer: PeerId, generation: Generation, news: LinkNews) {
-        let (sending, largest) = (self.sending(peer), self.largest_view());
+        let (sending, sending_screen) = (self.sending(peer), self.sending_screen(peer));
+        let largest = self.largest_view();
         let busy = self.planning.is_busy();
         let known = self.call.as_mut().and_then(|call| call.peers.get_mut(&peer));
         let Some(known) = known else { return };
@@ -117,6 +121,7 @@ impl Actor {
             LinkNews::Event(LinkEvent::KeyFrameWanted) => {
                 self.fan_out.restart(peer, |rung| self.make_key_frame(rung));
             }
+            LinkNews::Event(LinkEvent::ScreenKeyFrameWanted) => self.make_screen_key_frame(),
             LinkNews::Event(LinkEvent::Said(message)) => self.heard(peer, message),
             LinkNews::Event(LinkEvent::ChatOpened) => self.tell_chat(ChatInput::Opened(peer)),
             LinkNews::Event(LinkEvent::ChatSent) => self.tell_chat(ChatInput::Sent(peer)),
@@ -146,11 +151,13 @@ impl Actor {
             LinkNews::Stats(stats) => {
                 let now = Instant::now();
                 let estimate = known.estimate.as_ref();
-                meter.update(now, &stats, &intake.figures(), &sending, estimate);
+                let limited_by = sending.limited_by;
+                let sending = (&sending, &sending_screen);
+                meter.update(now, &stats, &intake.figures(), sending, estimate);
                 meter.set_condition(known.condition);
                 // News at most once a second: people read it.
                 if let Opening::Open(open) = &link.state {
-                    let condition = Condition { limited_by: sending.limited_by, busy };
+                    let condition = Condition { limited_by, busy };
                     open.tell(&PeerMessage::Condition(condition));
                 }
                 if link.path_wanted
@@ -158,7 +165,7 @@ impl Actor {
                         local_candidate: Some(local),
                         remote_candidate: Some(remote),
                         ..
-                    } = stats
+                    } = *stats
                 {
                     link.path_wanted = false;
                     self.events.send(Event::Connected { peer, local, remote });

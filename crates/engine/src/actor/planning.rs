@@ -9,13 +9,16 @@ use std::time::{Duration, Instant};
 use quartet_core::{
     LinkEstimate, Rung,
     congestion::{LinkNeed, LinkShare, START_BPS, Uplink},
-    layers::{CpuPolicy, Encoding, Layer, LayerPlan, Load, Plan, Situation, UPPER_LAYER, Viewer},
+    layers::{
+        CpuPolicy, Encoding, Layer, LayerPlan, Load, Plan, Situation, UPPER_LAYER, Viewer,
+        wanted_with_screen,
+    },
     red::MAX_COPIES,
     session::Input as SessionInput,
 };
 use quartet_proto::{PeerId, PeerMessage, PictureLimit};
 
-use super::{Actor, links::Peer};
+use super::{Actor, links::Peer, screen::ScreenPlan};
 use crate::{DEFAULT_VIEW, Event, TileId, figures::Sending};
 
 /// How often the load of the machine is looked at.
@@ -31,6 +34,9 @@ const START: LinkEstimate = LinkEstimate {
     rtt: None,
     congested: false,
 };
+
+/// The largest camera picture beside a shared screen.
+const BESIDE_SCREEN: Rung = Rung::P360;
 
 /// From this share of lost packets on there is to be room for copies of the voice; how many are
 /// sent is the link's to decide.
@@ -50,6 +56,8 @@ pub(super) struct Planning {
     busy: bool,
     /// How high the own tile is, in pixels of the screen.
     own_view: u16,
+    /// Of the shared screen.
+    pub(super) screen: ScreenPlan,
 }
 
 impl Planning {
@@ -62,6 +70,7 @@ impl Planning {
             load_at: now,
             busy: false,
             own_view: DEFAULT_VIEW,
+            screen: ScreenPlan::default(),
         }
     }
 
@@ -88,15 +97,23 @@ impl Actor {
                     known.say_view(largest);
                 }
             }
+            TileId::Screen(peer) => {
+                let largest = self.largest_view();
+                if let Some(known) = self.peer(peer) {
+                    known.screen_view = height;
+                    known.say_view(largest);
+                }
+            }
         }
     }
 
     /// A peer has said something past the server.
     pub(super) fn heard(&mut self, peer: PeerId, message: PeerMessage) {
         match message {
-            PeerMessage::View { height } => {
+            PeerMessage::View { height, screen } => {
                 if let Some(known) = self.peer(peer) {
                     known.shows = Some(height);
+                    known.shows_screen = screen;
                 }
             }
             PeerMessage::Room { .. } => self.tell_session(SessionInput::Said { peer, message }),
@@ -172,7 +189,8 @@ impl Actor {
     /// Runs what is needed now, and gives everybody what is meant for them.
     pub(super) fn plan(&mut self, now: Instant) {
         let needs = self.needs(now);
-        let shares = self.planning.uplink.share(now, &needs);
+        let mut shares = self.planning.uplink.share(now, &needs);
+        self.plan_screen(&mut shares);
         // Without a camera nobody waits for anything: who comes back to it is served at once.
         let shown = shares.iter().filter(|_| self.sources.camera().is_some());
         let viewers: Vec<_> = shown.map(|(peer, share)| self.viewer(*peer, share)).collect();
@@ -214,9 +232,13 @@ impl Actor {
         let needs = connected.map(|(&peer, known)| {
             let rung = Rung::shown_at(self.height_at(known)).filter(|_| !media.camera_off);
             let of_use = rung.map_or(0, |rung| u64::from(*rung.min(top).bitrates().end()));
+            let camera = of_use.min(self.config.max_video_bps.map_or(u64::MAX, u64::from));
             let need = LinkNeed {
                 estimate: known.estimate.unwrap_or(START),
-                video_bps: of_use.min(self.config.max_video_bps.map_or(u64::MAX, u64::from)),
+                video_bps: match self.shares_with(known) {
+                    true => wanted_with_screen(camera),
+                    false => camera,
+                },
                 voice: self.sources.microphone_runs(),
                 voice_copies: if known.lossy_until.is_some_and(|until| now < until) {
                     MAX_COPIES as u8
@@ -248,7 +270,9 @@ impl Actor {
     }
 
     fn top(&self) -> Rung {
-        self.planning.cpu.top().min(self.config.max_rung)
+        let top = self.planning.cpu.top().min(self.config.max_rung);
+        // Beside a screen, faces are small everywhere, and a processor has two encoders to run.
+        if self.sources.screen().is_some() { top.min(BESIDE_SCREEN) } else { top }
     }
 
     /// What goes to a peer, for the figures.
@@ -283,7 +307,8 @@ impl Peer {
     /// Tells the peer, if there is a link, how much of its picture is seen here, or can be decoded.
     pub(super) fn say_view(&self, largest: u16) {
         if let Some(link) = self.open_link() {
-            link.tell(&PeerMessage::View { height: self.view.min(largest) });
+            let (height, screen) = (self.view.min(largest), Some(self.screen_view));
+            link.tell(&PeerMessage::View { height, screen });
         }
     }
 }

@@ -8,15 +8,15 @@ use std::{fmt, sync::Arc, time::Instant};
 use parking_lot::Mutex;
 use quartet_core::{Rung, session::Input as SessionInput};
 use quartet_media::{
-    AudioInput, AudioOutput, DeviceError, Ended, Speaker, VideoCallbacks, VideoInput,
-    VideoPipeline, VideoStats, VoiceCallbacks, VoiceClock, VoiceSender,
+    AudioInput, AudioOutput, DeviceError, Ended, ScreenCallbacks, ScreenPipeline, Speaker,
+    VideoCallbacks, VideoInput, VideoPipeline, VideoStats, VoiceCallbacks, VoiceClock, VoiceSender,
 };
 use quartet_proto::{MediaState, PeerId};
 use tokio::sync::mpsc;
 
 use super::Actor;
 use crate::{
-    CaptureTap, Event, Selected, SourceKind,
+    CaptureTap, Event, Selected, Share, SourceKind,
     device::Device,
     input::{DeviceNews, Generation, Input},
     tasks::TaskId,
@@ -35,6 +35,9 @@ pub(super) struct Sources {
     voice_clock: VoiceClock,
     /// Without an output the voices are still decoded and counted, by the clock.
     speaker: Device<Option<Arc<dyn AudioOutput>>, Speaker>,
+    /// What is shared beside the camera.
+    pub(super) shared: Option<Share>,
+    screen: Device<Arc<dyn VideoInput>, ScreenPipeline>,
     capture_tap: Arc<Tap>,
 }
 
@@ -58,6 +61,8 @@ impl Default for Sources {
             microphone: Device::default(),
             voice_clock: VoiceClock::default(),
             speaker: Device::default(),
+            shared: None,
+            screen: Device::default(),
             capture_tap: Arc::default(),
         }
     }
@@ -75,6 +80,7 @@ impl Sources {
             SourceKind::Camera => self.camera.stopped(),
             SourceKind::Microphone => self.microphone.stopped(),
             SourceKind::Speaker => self.speaker.stopped(),
+            SourceKind::Screen => self.screen.stopped(),
         }
     }
 
@@ -85,6 +91,7 @@ impl Sources {
             SourceKind::Camera => selected.video.as_ref().map(|it| it.label()),
             SourceKind::Microphone => selected.audio.as_ref().map(|it| it.label()),
             SourceKind::Speaker => selected.speaker.as_ref().map(|it| it.label()),
+            SourceKind::Screen => self.shared.as_ref().map(|it| it.input.label()),
         };
         let device = label.unwrap_or_default();
         DeviceError::Failed { device, reason: "it gives nothing any more".to_owned() }
@@ -110,11 +117,19 @@ impl Sources {
         self.camera.running().map(VideoPipeline::stats)
     }
 
+    pub(super) fn screen(&self) -> Option<&ScreenPipeline> {
+        self.screen.running()
+    }
+
     /// What the others are told.
     pub(super) fn media(&self) -> MediaState {
         let has_voice = self.selected.audio.as_ref().is_some_and(|it| self.microphone.usable(it));
         let has_picture = self.selected.video.as_ref().is_some_and(|it| self.camera.usable(it));
-        MediaState { muted: self.muted || !has_voice, camera_off: self.camera_off || !has_picture }
+        MediaState {
+            muted: self.muted || !has_voice,
+            camera_off: self.camera_off || !has_picture,
+            sharing: self.shared.as_ref().map(|it| it.what),
+        }
     }
 }
 
@@ -153,6 +168,13 @@ impl Actor {
         }
     }
 
+    /// Another thing is shared from now on, or nothing.
+    pub(super) fn share(&mut self, share: Option<Share>) {
+        let share = share.filter(|_| self.call.is_some());
+        self.sources.screen.choose(share.as_ref().map(|it| &it.input));
+        self.sources.shared = share;
+    }
+
     pub(super) fn announce_media(&mut self) {
         let media = self.sources.media();
         if self.call.as_mut().is_some_and(|call| call.announces(media)) {
@@ -164,6 +186,7 @@ impl Actor {
         self.settle_camera();
         self.settle_microphone();
         self.settle_speaker();
+        self.settle_screen();
     }
 
     /// Nothing is wanted any more.
@@ -187,6 +210,7 @@ impl Actor {
                     SourceKind::Camera => self.sources.camera.is_current(generation),
                     SourceKind::Microphone => self.sources.microphone.is_current(generation),
                     SourceKind::Speaker => self.sources.speaker.is_current(generation),
+                    SourceKind::Screen => self.sources.screen.is_current(generation),
                 };
                 if current {
                     self.events.send(Event::SourceRunning(kind));
@@ -207,9 +231,13 @@ impl Actor {
             SourceKind::Microphone => self.sources.microphone.fail(generation),
             // It plays to nobody from now on, by the clock, until another one is chosen.
             SourceKind::Speaker => self.sources.speaker.is_current(generation),
+            SourceKind::Screen => self.sources.screen.fail(generation),
         };
         if current {
             let error = result.err().unwrap_or_else(|| self.sources.silent(kind));
+            if kind == SourceKind::Screen {
+                self.sources.shared = None;
+            }
             tracing::warn!(?kind, %error, "a device does not work");
             self.events.send(Event::SourceFailed(kind, error));
         }
@@ -306,6 +334,33 @@ impl Actor {
                 self.events.send(Event::SourceRunning(SourceKind::Speaker));
             }
             self.sources.speaker.started(output, speaker, generation);
+        }
+    }
+}
+
+impl Actor {
+    /// Open while something is shared, in a call; nobody else's to keep for the next one.
+    fn settle_screen(&mut self) {
+        if self.call.is_none() {
+            self.sources.shared = None;
+        }
+        let sources = &mut self.sources;
+        let wanted = sources.shared.as_ref().map(|it| Arc::clone(&it.input));
+        if let Some(screen) = sources.screen.surplus(wanted.as_ref()) {
+            self.tasks.spawn_blocking(TaskId::Stop(SourceKind::Screen), move || screen.stop());
+        }
+        if let Some(input) = sources.screen.startable(wanted) {
+            let generation = self.next_generation();
+            let fan_out = Arc::clone(&self.fan_out);
+            let mut running =
+                Announcement::new(SourceKind::Screen, generation, self.inputs.clone());
+            let callbacks = ScreenCallbacks {
+                encoded: Box::new(move |frame| fan_out.screen(&frame)),
+                captured: Box::new(move |_| running.make()),
+                ended: ended(SourceKind::Screen, generation, self.inputs.clone()),
+            };
+            let screen = ScreenPipeline::start(Arc::clone(&input), callbacks);
+            self.sources.screen.started(input, screen, generation);
         }
     }
 }

@@ -7,13 +7,13 @@ use std::{
 
 use quartet_core::{EncodedFrame, Rung, layers::Encoding};
 
-use super::{
-    Controls, RungStats,
-    clocks::{CaptureClock, LoadMeter, ThreadClock},
-    limits::{KeyFrameLimit, PaceLimit},
-};
+use super::{Controls, RungStats};
 use crate::{
     FrameSlot, I420Frame,
+    encoding::{
+        clocks::{CaptureClock, LoadMeter, ThreadClock},
+        limits::{KeyFrameLimit, PaceLimit},
+    },
     scale::{fit, scale},
     vp8::{Vp8Encoder, Vp8Error},
 };
@@ -88,7 +88,7 @@ impl Ladder {
             let cpu = self.thread_clock.pause().saturating_sub(begin);
             self.thread_clock.resume();
             if let Some(encoded) = encoded {
-                self.controls.stats.lock().rungs[rung as usize].count(&encoded, cpu);
+                self.controls.stats.lock().rungs[rung as usize].count_on(&encoded, cpu);
                 (self.encoded)(rung, encoded);
             }
         }
@@ -168,11 +168,16 @@ impl RungEncoder {
 }
 
 impl RungStats {
-    fn count(&mut self, encoded: &EncodedFrame, cpu: Duration) {
+    fn count_on(&mut self, encoded: &EncodedFrame, cpu: Duration) {
+        self.count(encoded);
+        self.cpu += cpu;
+    }
+
+    /// An encoded frame; its CPU time is the caller's to know.
+    pub(crate) fn count(&mut self, encoded: &EncodedFrame) {
         (self.width, self.height) = (encoded.width, encoded.height);
         self.frames += 1;
         self.key_frames += u64::from(encoded.key);
         self.bytes += encoded.data.len() as u64;
-        self.cpu += cpu;
     }
 }

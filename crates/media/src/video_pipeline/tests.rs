@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::*;
-use crate::{Stop, TestPattern, Vp8Decoder};
+use crate::{DeviceError, Stop, TestPattern, Vp8Decoder};
 
 const ENCODING: Encoding = Encoding { rung: Rung::P360, bitrate_bps: 500_000, max_fps: 30 };
 /// Long enough for any machine.

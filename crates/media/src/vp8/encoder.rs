@@ -31,6 +31,16 @@ const BUFFER_INITIAL_MS: u32 = 500 * 100 / BASE_SHARE_PCT;
 /// would save a pause up for a burst.
 const NOMINAL_STEP_TICKS: i64 = VIDEO_CLOCK_RATE as i64 / 30;
 const MAX_STEP_TICKS: i64 = VIDEO_CLOCK_RATE as i64;
+/// The coarsest quality of a screen, 0..=63: text of ten pixels can still be read
+/// (`text_stays_readable_at_a_low_bitrate`). A picture that does not fit makes those after it wait.
+const SCREEN_MAX_QUANTIZER: u32 = 42;
+/// And the finest: beyond it nobody sees a difference, and a screen on which nothing moves would go
+/// on taking the whole bitrate.
+const SCREEN_MIN_QUANTIZER: u32 = 10;
+/// Pictures are left out as long as the bucket is emptier than this, in percent.
+const SCREEN_DROP_PCT: u32 = 30;
+/// Libwebrtc's.
+const SCREEN_BUFFER_INITIAL_MS: u32 = 500;
 /// A base picture refers to the base picture before it, and takes its place.
 const BASE_FLAGS: u32 =
     VP8_EFLAG_NO_REF_GF | VP8_EFLAG_NO_REF_ARF | VP8_EFLAG_NO_UPD_GF | VP8_EFLAG_NO_UPD_ARF;
@@ -45,13 +55,24 @@ const UPPER_FLAGS: u32 = BASE_FLAGS | VP8_EFLAG_NO_UPD_LAST | VP8_EFLAG_NO_UPD_E
 /// Each key frame begins the pattern of layers anew: key, upper, base, upper …
 #[derive(Debug)]
 pub struct Vp8Encoder {
+    content: Content,
     bitrate_bps: u32,
     codec: Option<Codec>,
     last_time: Option<i64>,
 }
 
+/// What is encoded, and so what gives way when the bitrate does not suffice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// The quality: motion stays smooth.
+    Camera,
+    /// The number of pictures: text stays readable.
+    Screen,
+}
+
 #[derive(Debug)]
 struct Codec {
+    content: Content,
     context: Context,
     config: vpx_codec_enc_cfg_t,
     /// The next picture belongs to the upper layer.
@@ -62,14 +83,21 @@ impl Vp8Encoder {
     /// An encoder for pictures of any size at this bitrate, in bits a second.
     #[must_use]
     pub fn new(bitrate_bps: u32) -> Self {
-        Self { bitrate_bps, codec: None, last_time: None }
+        Self { content: Content::Camera, bitrate_bps, codec: None, last_time: None }
+    }
+
+    /// The same for a shared screen: rather fewer pictures than blurred ones, and one temporal layer
+    /// only, as hardly any two pictures of a screen are alike in length.
+    #[must_use]
+    pub fn for_screen(bitrate_bps: u32) -> Self {
+        Self { content: Content::Screen, ..Self::new(bitrate_bps) }
     }
 
     /// Changes the bitrate, in bits a second, from the next picture on, without a key frame.
     pub fn set_bitrate(&mut self, bitrate_bps: u32) -> Result<(), Vp8Error> {
         self.bitrate_bps = bitrate_bps;
         if let Some(codec) = &mut self.codec {
-            set_rates(&mut codec.config, bitrate_bps);
+            set_rates(&mut codec.config, codec.content, bitrate_bps);
             // SAFETY: both are valid; the configuration is copied.
             check(unsafe {
                 vpx_codec_enc_config_set(codec.context.as_mut_ptr(), &raw const codec.config)
@@ -105,7 +133,7 @@ impl Vp8Encoder {
         let codec = match self.codec.take() {
             Some(codec) if fits(&codec) => self.codec.insert(codec),
             // A context cannot grow beyond its first size.
-            _ => self.codec.insert(Codec::new(size, self.bitrate_bps)?),
+            _ => self.codec.insert(Codec::new(self.content, size, self.bitrate_bps)?),
         };
         let step = self.last_time.map_or(NOMINAL_STEP_TICKS, |last| time.saturating_sub(last));
         self.last_time = Some(time);
@@ -128,7 +156,11 @@ struct Encoded {
 }
 
 impl Codec {
-    fn new((width, height): (u32, u32), bitrate_bps: u32) -> Result<Self, Vp8Error> {
+    fn new(
+        content: Content,
+        (width, height): (u32, u32),
+        bitrate_bps: u32,
+    ) -> Result<Self, Vp8Error> {
         // SAFETY: returns a static description of the codec.
         let interface = unsafe { vpx_codec_vp8_cx() };
         let mut config = MaybeUninit::uninit();
@@ -145,19 +177,25 @@ impl Codec {
         config.g_lag_in_frames = 0;
         config.g_error_resilient = VPX_ERROR_RESILIENT_DEFAULT;
         config.rc_end_usage = vpx_rc_mode::VPX_CBR;
-        config.ts_number_layers = 2;
-        config.ts_periodicity = 2;
-        (config.ts_layer_id[0], config.ts_layer_id[1]) = (0, 1);
-        (config.ts_rate_decimator[0], config.ts_rate_decimator[1]) = (2, 1);
-        set_rates(&mut config, bitrate_bps);
-        config.rc_dropframe_thresh = 0;
+        if content == Content::Camera {
+            config.ts_number_layers = 2;
+            config.ts_periodicity = 2;
+            (config.ts_layer_id[0], config.ts_layer_id[1]) = (0, 1);
+            (config.ts_rate_decimator[0], config.ts_rate_decimator[1]) = (2, 1);
+        }
+        set_rates(&mut config, content, bitrate_bps);
+        config.rc_dropframe_thresh = if content == Content::Screen { SCREEN_DROP_PCT } else { 0 };
         config.rc_resize_allowed = 0;
-        config.rc_min_quantizer = 2;
-        config.rc_max_quantizer = 63;
+        config.rc_min_quantizer = if content == Content::Screen { SCREEN_MIN_QUANTIZER } else { 2 };
+        config.rc_max_quantizer =
+            if content == Content::Screen { SCREEN_MAX_QUANTIZER } else { 63 };
         config.rc_undershoot_pct = 100;
         config.rc_overshoot_pct = 15;
         config.rc_buf_sz = BUFFER_MS;
-        config.rc_buf_initial_sz = BUFFER_INITIAL_MS;
+        config.rc_buf_initial_sz = match content {
+            Content::Camera => BUFFER_INITIAL_MS,
+            Content::Screen => SCREEN_BUFFER_INITIAL_MS,
+        };
         config.rc_buf_optimal_sz = BUFFER_OPTIMAL_MS;
         config.kf_mode = vpx_kf_mode::VPX_KF_DISABLED;
 
@@ -173,18 +211,23 @@ impl Codec {
                 )
             }
         })?;
+        let (intra_pct, is_screen) = match content {
+            Content::Camera => (MAX_INTRA_BITRATE_PCT, 0),
+            // As long as it has to be at the coarsest quality that is allowed.
+            Content::Screen => (0, 1),
+        };
         for (control, value) in [
             (vp8e_enc_control_id::VP8E_SET_CPUUSED, CPU_USED),
-            (vp8e_enc_control_id::VP8E_SET_MAX_INTRA_BITRATE_PCT, MAX_INTRA_BITRATE_PCT),
+            (vp8e_enc_control_id::VP8E_SET_MAX_INTRA_BITRATE_PCT, intra_pct),
             // Blocks that did not change are skipped.
             (vp8e_enc_control_id::VP8E_SET_STATIC_THRESHOLD, 1),
             (vp8e_enc_control_id::VP8E_SET_NOISE_SENSITIVITY, 0),
-            (vp8e_enc_control_id::VP8E_SET_SCREEN_CONTENT_MODE, 0),
+            (vp8e_enc_control_id::VP8E_SET_SCREEN_CONTENT_MODE, is_screen),
         ] {
             // SAFETY: each of these controls takes one `int`.
             check(unsafe { vpx_codec_control_(context.as_mut_ptr(), control as c_int, value) })?;
         }
-        Ok(Self { context, config, upper: false })
+        Ok(Self { content, context, config, upper: false })
     }
 
     fn encode(
@@ -211,16 +254,20 @@ impl Codec {
             return Err(Vp8Error::Codec("the picture cannot be wrapped"));
         }
         let upper = self.upper && !force_key;
-        self.upper = !upper;
+        self.upper = !upper && self.content == Content::Camera;
         let flags = match (force_key, upper) {
             (true, _) => VPX_EFLAG_FORCE_KF,
             (false, true) => UPPER_FLAGS,
-            (false, false) => BASE_FLAGS,
+            (false, false) if self.content == Content::Camera => BASE_FLAGS,
+            // A picture that comes back, a window that was covered say, may still be known.
+            (false, false) => 0,
         };
         let context = self.context.as_mut_ptr();
-        let set_layer = vp8e_enc_control_id::VP8E_SET_TEMPORAL_LAYER_ID as c_int;
-        // SAFETY: this control takes one `int`, below the number of layers.
-        check(unsafe { vpx_codec_control_(context, set_layer, c_int::from(upper)) })?;
+        if self.content == Content::Camera {
+            let set_layer = vp8e_enc_control_id::VP8E_SET_TEMPORAL_LAYER_ID as c_int;
+            // SAFETY: this control takes one `int`, below the number of layers.
+            check(unsafe { vpx_codec_control_(context, set_layer, c_int::from(upper)) })?;
+        }
         // SAFETY: the context is an encoder of the image's size.
         check(unsafe {
             vpx_codec_encode(context, wrapped, time, step as _, flags as _, VPX_DL_REALTIME as _)
@@ -247,9 +294,12 @@ impl Codec {
 }
 
 /// The rates of the layers add up: the upper one's is what both take together.
-fn set_rates(config: &mut vpx_codec_enc_cfg_t, bitrate_bps: u32) {
+fn set_rates(config: &mut vpx_codec_enc_cfg_t, content: Content, bitrate_bps: u32) {
     let both = kilobits(bitrate_bps);
     config.rc_target_bitrate = both;
+    if content == Content::Screen {
+        return;
+    }
     config.ts_target_bitrate[0] = both * BASE_SHARE_PCT / 100;
     config.ts_target_bitrate[1] = both;
 }

@@ -216,3 +216,55 @@ fn broken_frames_do_no_harm_and_a_key_frame_mends() {
         assert!(decoder.decode(&frames[0]).unwrap().is_some());
     }
 }
+
+/// Lines of letters of ten pixels, as an editor shows them: black on white, no two lines alike.
+fn page(first_line: u64) -> I420Frame {
+    const WIDTH: usize = 960;
+    const HEIGHT: usize = 540;
+    const LINE: usize = 15;
+    let mut data = vec![235; I420Frame::len_for(WIDTH as u16, HEIGHT as u16)];
+    data[WIDTH * HEIGHT..].fill(128);
+    for line in 0..HEIGHT / LINE {
+        let mut random = fastrand::Rng::with_seed(first_line + line as u64);
+        for column in 2..WIDTH / 8 - 2 {
+            // A glyph of 5×7 dots.
+            let glyph = if random.u8(..6) == 0 { 0 } else { random.u64(..1 << 35) };
+            for dot in (0..35).filter(|dot| glyph >> dot & 1 == 1) {
+                let (x, y) = (column * 8 + dot % 5, line * LINE + 4 + dot / 5);
+                data[y * WIDTH + x] = 16;
+            }
+        }
+    }
+    I420Frame::new(WIDTH as u16, HEIGHT as u16, data.into(), 0, SystemTime::now()).unwrap()
+}
+
+/// Scrolls through three pages in six seconds; how many pictures there were, how good the worst
+/// was, and how good the last one is two seconds after everything has come to rest.
+fn read_pages(mut encoder: Vp8Encoder) -> (usize, f64, f64) {
+    let mut decoder = Vp8Decoder::new().unwrap();
+    let (mut pictures, mut worst, mut last) = (0, f64::MAX, 0.0);
+    for index in 0..240 {
+        let page = page(index.min(180) / 60 * 100);
+        if let Some(frame) = encoder.encode(&page, ticks(index), false).unwrap() {
+            let decoded = decoder.decode(&frame.data).unwrap().unwrap();
+            last = psnr(&page, &decoded);
+            (pictures, worst) = (pictures + 1, worst.min(last));
+        }
+    }
+    (pictures, worst, last)
+}
+
+/// Glyphs of 5×7 pixels are told apart at this, and hardly at 5 dB less.
+const READABLE_DB: f64 = 22.0;
+
+#[test]
+fn text_stays_readable_at_a_low_bitrate() {
+    let (pictures, worst, last) = read_pages(Vp8Encoder::for_screen(400_000));
+    println!("a screen: {pictures} pictures, the worst with {worst:.1} dB, at rest {last:.1} dB");
+    assert!(worst > READABLE_DB, "{worst:.1} dB");
+    assert!(last > READABLE_DB + 8.0, "{last:.1} dB");
+    assert!(pictures < 240, "pictures were to be left out");
+    let (pictures, worst, last) = read_pages(Vp8Encoder::new(400_000));
+    println!("a camera: {pictures} pictures, the worst with {worst:.1} dB, at rest {last:.1} dB");
+    assert!(worst < READABLE_DB, "else a screen would need no encoder of its own");
+}

@@ -18,7 +18,7 @@ use super::{
     congestion::WRAPPING,
     pacer::Unrequested,
     repair_budget::RepairBudget,
-    repeats::Repeats,
+    repeats::{MAX_AGE, MAX_SCREEN_AGE, Repeats},
     stage::{Machine, Outbound},
 };
 use crate::steering::Steering;
@@ -29,7 +29,7 @@ const BEFOREHAND_FROM: f32 = 0.08;
 const BEFOREHAND_UNTIL: f32 = 0.05;
 /// Packets that one probe may lack at a time.
 const MOST_FILLING: usize = 16;
-/// Streams that are looked after: a link has one picture.
+/// Streams that are looked after: a link has two pictures.
 const MAX_STREAMS: usize = 4;
 
 /// The stock responder answers every repetition of a request, and so amplifies a storm of them.
@@ -40,12 +40,19 @@ pub(super) struct NackResponder {
     steering: Arc<Steering>,
     budget: RepairBudget,
     beforehand: bool,
+    screen_ssrc: u32,
     streams: HashMap<u32, Repeats>,
 }
 
 impl NackResponder {
-    pub(super) fn new(steering: Arc<Steering>) -> Self {
-        Self { steering, budget: RepairBudget::new(), beforehand: false, streams: HashMap::new() }
+    pub(super) fn new(steering: Arc<Steering>, screen_ssrc: u32) -> Self {
+        Self {
+            steering,
+            budget: RepairBudget::new(),
+            beforehand: false,
+            screen_ssrc,
+            streams: HashMap::new(),
+        }
     }
 
     fn answer(&mut self, now: Instant, nack: &TransportLayerNack, out: &mut Outbound) {
@@ -139,8 +146,9 @@ impl Machine for NackResponder {
             && self.streams.len() < MAX_STREAMS
         {
             // A stream is announced again at every negotiation: what is known of it stays.
+            let age = if info.ssrc == self.screen_ssrc { MAX_SCREEN_AGE } else { MAX_AGE };
             self.streams.entry(info.ssrc).or_insert_with(|| {
-                Repeats::new(rtx_ssrc, rtx_payload_type, fastrand::u16(..1 << 15))
+                Repeats::new(rtx_ssrc, rtx_payload_type, fastrand::u16(..1 << 15), age)
             });
         }
     }

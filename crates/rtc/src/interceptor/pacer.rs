@@ -35,6 +35,7 @@ pub(super) struct Unrequested;
 pub(super) struct LinkPacer {
     steering: Arc<Steering>,
     pacer: Pacer<TaggedPacket>,
+    screen_ssrc: u32,
     /// By SSRC.
     traffic: HashMap<u32, Traffic>,
     /// When a picture's packet came last.
@@ -42,10 +43,11 @@ pub(super) struct LinkPacer {
 }
 
 impl LinkPacer {
-    pub(super) fn new(steering: Arc<Steering>) -> Self {
+    pub(super) fn new(steering: Arc<Steering>, screen_ssrc: u32) -> Self {
         Self {
             pacer: Pacer::new(steering.rate_bps()),
             steering,
+            screen_ssrc,
             traffic: HashMap::new(),
             last_video: None,
         }
@@ -71,7 +73,8 @@ impl LinkPacer {
         if let Some(bytes) = self.pacer.spare_wanted(now) {
             self.steering.want_spare(bytes);
         }
-        self.steering.set_queue_time(self.pacer.queue_time(now));
+        let queue_time = |traffic| self.pacer.queue_time(now, traffic);
+        self.steering.set_queue_times(queue_time(Traffic::Video), queue_time(Traffic::Screen));
     }
 
     /// Whether there is something to fill a probe with.
@@ -101,7 +104,7 @@ impl Machine for LinkPacer {
             Some(traffic) => *traffic,
             None => Traffic::Video,
         };
-        if traffic == Traffic::Video {
+        if matches!(traffic, Traffic::Video | Traffic::Screen) {
             self.last_video = Some(now);
         }
         if self.pacer.push(now, traffic, bytes, packet).is_some() {
@@ -122,7 +125,12 @@ impl Machine for LinkPacer {
 
     fn bind(&mut self, info: &StreamInfo) {
         let voice = info.mime_type.to_ascii_lowercase().starts_with("audio/");
-        self.traffic.insert(info.ssrc, if voice { Traffic::Voice } else { Traffic::Video });
+        let traffic = match info.ssrc {
+            _ if voice => Traffic::Voice,
+            ssrc if ssrc == self.screen_ssrc => Traffic::Screen,
+            _ => Traffic::Video,
+        };
+        self.traffic.insert(info.ssrc, traffic);
         if let (Some(rtx), Some(_)) = (info.ssrc_rtx, info.payload_type_rtx) {
             self.traffic.insert(rtx, Traffic::Repair);
         }

@@ -13,7 +13,9 @@ use rtc::rtp;
 const KEPT: usize = 512;
 /// A packet that is older cannot be shown in time, wherever it is asked from: receivers wait for
 /// some hundred milliseconds, and the path's round trip comes on top.
-const MAX_AGE: Duration = Duration::from_millis(700);
+pub(super) const MAX_AGE: Duration = Duration::from_millis(700);
+/// Of a shared screen a key frame alone may take this long to pass a weak line, and is worth it.
+pub(super) const MAX_SCREEN_AGE: Duration = Duration::from_secs(4);
 /// A second request within this time was sent before the answer to the first could arrive. Not a
 /// round trip: where a fifth is lost each way a third of the answers fail, and receivers that know
 /// that ask again before the first answer can have come.
@@ -33,6 +35,7 @@ pub(super) struct Repeats {
     rtx_ssrc: u32,
     rtx_payload_type: u8,
     rtx_sequence: u16,
+    max_age: Duration,
     sent: VecDeque<Sent>,
     /// To be repeated beforehand, and when.
     beforehand: VecDeque<(Instant, u16)>,
@@ -48,11 +51,17 @@ struct Sent {
 }
 
 impl Repeats {
-    pub(super) fn new(rtx_ssrc: u32, rtx_payload_type: u8, rtx_sequence: u16) -> Self {
+    pub(super) fn new(
+        rtx_ssrc: u32,
+        rtx_payload_type: u8,
+        rtx_sequence: u16,
+        max_age: Duration,
+    ) -> Self {
         Self {
             rtx_ssrc,
             rtx_payload_type,
             rtx_sequence,
+            max_age,
             sent: VecDeque::with_capacity(KEPT),
             beforehand: VecDeque::new(),
             fillings: 0,
@@ -83,10 +92,11 @@ impl Repeats {
         allowed: impl FnOnce(usize) -> bool,
     ) -> Option<rtp::Packet> {
         let distance = distance.max(SUPPRESSION);
+        let max_age = self.max_age;
         let sent = self.find(sequence)?;
         let fresh =
             sent.last_repeat.is_none_or(|last| now.saturating_duration_since(last) >= distance);
-        let late = now.saturating_duration_since(sent.at) > MAX_AGE;
+        let late = now.saturating_duration_since(sent.at) > max_age;
         if !fresh || late || sent.repeats == MAX_REPEATS || !allowed(sent.packet.payload.len()) {
             return None;
         }
@@ -179,7 +189,7 @@ mod tests {
     }
 
     fn repeats(now: Instant, sequences: impl Iterator<Item = u16>) -> Repeats {
-        let mut repeats = Repeats::new(2, 97, 7);
+        let mut repeats = Repeats::new(2, 97, 7, MAX_AGE);
         for sequence in sequences {
             repeats.keep(now, &packet(sequence, b"picture"), false);
         }
@@ -229,7 +239,7 @@ mod tests {
     #[test]
     fn what_others_refer_to_is_repeated_beforehand_once() {
         let start = Instant::now();
-        let mut repeats = Repeats::new(2, 97, 7);
+        let mut repeats = Repeats::new(2, 97, 7, MAX_AGE);
         // X, T; base, upper, base (RFC 7741 §4.2).
         repeats.keep(start, &packet(1, &[0x90, 0x20, 0x00, 1]), true);
         repeats.keep(start, &packet(2, &[0x90, 0x20, 0x40, 2]), true);
@@ -247,7 +257,7 @@ mod tests {
     #[test]
     fn probes_are_filled_with_what_was_sent_last() {
         let now = Instant::now();
-        assert!(Repeats::new(2, 97, 7).filling().is_none());
+        assert!(Repeats::new(2, 97, 7, MAX_AGE).filling().is_none());
         let mut repeats = repeats(now, 0..3);
         assert_eq!(&repeats.filling().unwrap().payload[..2], [0, 2]);
         repeats.keep(now, &packet(3, &[7; LEAST_FILLING]), false);

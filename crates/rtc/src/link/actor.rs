@@ -23,7 +23,7 @@ use super::{
     counters::Counters,
     files::{Files, Outbox, carry},
     media_queue::MediaQueue,
-    receiver::{Incoming, receive_video, receive_voice},
+    receiver::{Incoming, Pictures, receive_video, receive_voice},
     sender::{PayloadTypes, Sender},
 };
 use crate::{
@@ -63,6 +63,7 @@ pub(super) struct Parts {
     pub(super) counters: Arc<Counters>,
     pub(super) steering: Arc<Steering>,
     pub(super) key_frame_requested: Arc<Notify>,
+    pub(super) screen_key_frame_requested: Arc<Notify>,
     pub(super) cancel: CancellationToken,
 }
 
@@ -74,8 +75,11 @@ pub(super) struct Actor {
     negotiation: Negotiation,
     has_voice: bool,
     has_video: bool,
+    has_screen: bool,
     /// The next time that a wish for a key frame is passed on.
     key_frame_at: Instant,
+    /// The same for the screen.
+    screen_key_frame_at: Instant,
     /// The next time that an estimate is announced; none before the link is connected.
     estimate_at: Option<Instant>,
 }
@@ -155,7 +159,9 @@ impl Actor {
             negotiation: Negotiation::default(),
             has_voice: false,
             has_video: false,
+            has_screen: false,
             key_frame_at: Instant::now(),
+            screen_key_frame_at: Instant::now(),
             estimate_at: None,
         }
     }
@@ -163,7 +169,7 @@ impl Actor {
     async fn run(mut self) -> Stop {
         let Parts { peer, queue, counters, steering, .. } = &self.parts;
         let sender = Sender::new(
-            (peer.voice.clone(), peer.video.clone()),
+            [&peer.voice, &peer.video, &peer.screen].map(Clone::clone),
             self.payload_types.subscribe(),
             Arc::clone(queue),
             Arc::clone(counters),
@@ -208,9 +214,11 @@ impl Actor {
 
     async fn serve(&mut self) -> Stop {
         let key_frame_wanted = Arc::clone(&self.parts.signals.key_frame_wanted);
+        let screen_wanted = Arc::clone(&self.parts.signals.screen_key_frame_wanted);
         let overflow = Arc::clone(&self.parts.overflow);
         loop {
             let (key_frame_at, estimate_at) = (self.key_frame_at, self.estimate_at);
+            let screen_key_frame_at = self.screen_key_frame_at;
             let done = tokio::select! {
                 action = self.parts.actions.recv() => match action {
                     Some(action) => self.act(action).await,
@@ -230,6 +238,13 @@ impl Actor {
                 } => {
                     self.key_frame_at = Instant::now() + KEY_FRAME_INTERVAL;
                     self.tell(LinkEvent::KeyFrameWanted).await
+                }
+                () = async {
+                    sleep_until(screen_key_frame_at).await;
+                    screen_wanted.notified().await;
+                } => {
+                    self.screen_key_frame_at = Instant::now() + KEY_FRAME_INTERVAL;
+                    self.tell(LinkEvent::ScreenKeyFrameWanted).await
                 }
                 Ok(()) = async {
                     match estimate_at {
@@ -419,10 +434,15 @@ impl Actor {
 
     /// Notes what can be sent, once a description has been agreed on.
     async fn agree(&self) {
-        let Peer { voice, video, .. } = &self.parts.peer;
+        let Peer { voice, video, screen, .. } = &self.parts.peer;
         let (voice, red) = voice.payload_types().await;
         let (video, _) = video.payload_types().await;
-        self.payload_types.send_replace(PayloadTypes { voice, red, video });
+        // A peer that takes no screens has no section for them.
+        let (screen, _) = match self.parts.peer.takes_screens().await {
+            true => screen.payload_types().await,
+            false => (None, None),
+        };
+        self.payload_types.send_replace(PayloadTypes { voice, red, video, screen });
     }
 
     async fn heed(&mut self, signal: Signal) -> Result<(), Stop> {
@@ -458,6 +478,7 @@ impl Actor {
 
     async fn receive(&mut self, track: Arc<dyn TrackRemote>) {
         let kind = track.kind().await;
+        let is_screen = self.parts.peer.is_screen(&track).await;
         let incoming = Incoming {
             track,
             sink: Arc::clone(&self.parts.sink),
@@ -473,11 +494,19 @@ impl Actor {
                     Ended::Receiver
                 });
             }
-            RtpCodecKind::Video if !self.has_video => {
+            RtpCodecKind::Video if !is_screen && !self.has_video => {
                 self.has_video = true;
                 let requested = Arc::clone(&self.parts.key_frame_requested);
                 self.tasks.spawn(async move {
-                    receive_video(incoming, requested).await;
+                    receive_video(incoming, requested, Pictures::Camera).await;
+                    Ended::Receiver
+                });
+            }
+            RtpCodecKind::Video if is_screen && !self.has_screen => {
+                self.has_screen = true;
+                let requested = Arc::clone(&self.parts.screen_key_frame_requested);
+                self.tasks.spawn(async move {
+                    receive_video(incoming, requested, Pictures::Screen).await;
                     Ended::Receiver
                 });
             }
@@ -495,6 +524,7 @@ impl Actor {
                 self.estimate_at = Some(Instant::now());
                 // The other side waits for one, and our encoder need not wait to hear that.
                 self.parts.signals.key_frame_wanted.notify_one();
+                self.parts.signals.screen_key_frame_wanted.notify_one();
             }
             LinkState::Failed => self.parts.queue.set_open(false),
             LinkState::Connecting | LinkState::Disconnected => {}

@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn of_each_matter_only_the_newest_word_counts() {
-        let view = |height| PeerMessage::View { height };
+        let view = |height| PeerMessage::View { height, screen: None };
         let room = |change| PeerMessage::Room {
             policy: quartet_proto::RoomPolicy::Knock,
             change,
@@ -195,9 +195,9 @@ mod tests {
     #[test]
     fn only_what_is_understood_is_heard() {
         let view = r#"{"type":"view","height":360}"#;
-        assert_eq!(said(true, view), Some(PeerMessage::View { height: 360 }));
+        assert_eq!(said(true, view), Some(PeerMessage::View { height: 360, screen: None }));
         let later = r#"{"type":"view","height":360,"width":640}"#;
-        assert_eq!(said(true, later), Some(PeerMessage::View { height: 360 }));
+        assert_eq!(said(true, later), Some(PeerMessage::View { height: 360, screen: None }));
         let long = format!("{view}{}", " ".repeat(MAX_PEER_MESSAGE_BYTES));
         let deep = "[".repeat(MAX_PEER_MESSAGE_BYTES);
         for garbage in

@@ -44,6 +44,8 @@ impl Counter {
 pub(super) struct Counters {
     pub(super) video_in: Counter,
     pub(super) video_out: Counter,
+    pub(super) screen_in: Counter,
+    pub(super) screen_out: Counter,
     pub(super) voice_in: Counter,
     pub(super) voice_out: Counter,
 }

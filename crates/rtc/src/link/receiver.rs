@@ -62,14 +62,37 @@ pub(super) async fn receive_voice(
     }
 }
 
+/// Whose pictures a task receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pictures {
+    Camera,
+    Screen,
+}
+
+impl Pictures {
+    fn counter(self, counters: &Counters) -> &Counter {
+        match self {
+            Self::Camera => &counters.video_in,
+            Self::Screen => &counters.screen_in,
+        }
+    }
+
+    fn assembler(self) -> FrameAssembler {
+        FrameAssembler::new(match self {
+            Self::Camera => AssemblerConfig::default(),
+            Self::Screen => AssemblerConfig::screen(),
+        })
+    }
+}
+
 /// Puts pictures together until the track ends; `requested` is notified when somebody here wants a
 /// key frame.
-pub(super) async fn receive_video(incoming: Incoming, requested: Arc<Notify>) {
+pub(super) async fn receive_video(incoming: Incoming, requested: Arc<Notify>, of: Pictures) {
     let Incoming { track, sink, counters, clocks } = incoming;
     let mut stream = Stream::default();
     let mut playout = PicturePlayout::default();
     let mut told = Instant::now();
-    let mut assembler = FrameAssembler::new(AssemblerConfig::default());
+    let mut assembler = of.assembler();
     let mut requests = KeyFrameRequests::default();
     loop {
         let wake = [assembler.poll_timeout(), requests.poll_timeout(), playout.poll_timeout()];
@@ -78,7 +101,7 @@ pub(super) async fn receive_video(incoming: Incoming, requested: Arc<Notify>) {
             event = track.poll() => match event {
                 Some(TrackRemoteEvent::OnRtpPacket(packet)) => {
                     // Second copies too: they tell which packets were only late.
-                    let (packet, _) = stream.take(packet, &counters.video_in);
+                    let (packet, _) = stream.take(packet, of.counter(&counters));
                     assembler.push(Instant::now(), packet);
                 }
                 Some(_) => {}
@@ -95,7 +118,9 @@ pub(super) async fn receive_video(incoming: Incoming, requested: Arc<Notify>) {
                     if frame.key {
                         requests.satisfied();
                     }
-                    if let Some(ssrc) = stream.ssrc
+                    // Of a screen there are no lips to read.
+                    if of == Pictures::Camera
+                        && let Some(ssrc) = stream.ssrc
                         && let Some((voice, picture)) = clocks.pair(ssrc)
                         && let Some(heard) = sink.voice_playout()
                         && let Some(timestamp) = picture.picture_of(&voice, heard.timestamp)
@@ -109,10 +134,14 @@ pub(super) async fn receive_video(incoming: Incoming, requested: Arc<Notify>) {
             }
         }
         while let Some(frame) = playout.poll(now) {
-            counters.video_in.frame();
-            sink.picture(frame);
+            of.counter(&counters).frame();
+            match of {
+                Pictures::Camera => sink.picture(frame),
+                Pictures::Screen => sink.screen(frame),
+            }
         }
-        if let Some(behind) = playout.behind_voice()
+        if of == Pictures::Camera
+            && let Some(behind) = playout.behind_voice()
             && now.saturating_duration_since(told) >= TELL_INTERVAL
         {
             told = now;
@@ -188,7 +217,8 @@ mod tests {
 
     use super::*;
 
-    const AGREED: PayloadTypes = PayloadTypes { voice: Some(111), red: Some(63), video: Some(96) };
+    const AGREED: PayloadTypes =
+        PayloadTypes { voice: Some(111), red: Some(63), video: Some(96), screen: Some(96) };
 
     fn packet(payload: Bytes) -> RtpPacket {
         RtpPacket { sequence: 7, timestamp: 9_600, marker: false, redundant: false, payload }

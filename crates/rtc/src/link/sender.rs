@@ -39,37 +39,43 @@ pub(super) struct PayloadTypes {
     /// Of voice packets that carry copies of earlier ones (RFC 2198).
     pub(super) red: Option<u8>,
     pub(super) video: Option<u8>,
+    /// None as well where the peer takes no screens.
+    pub(super) screen: Option<u8>,
 }
 
 pub(super) struct Sender {
     pub(super) voice: Outgoing,
     pub(super) video: Outgoing,
+    pub(super) screen: Outgoing,
     pub(super) payload_types: watch::Receiver<PayloadTypes>,
     pub(super) queue: Arc<MediaQueue>,
     pub(super) counters: Arc<Counters>,
     steering: Arc<Steering>,
     packetizer: Packetizer,
+    screen_packetizer: Packetizer,
     copies: Copies,
     last_voice: Option<u32>,
 }
 
 impl Sender {
     pub(super) fn new(
-        (voice, video): (Outgoing, Outgoing),
+        [voice, video, screen]: [Outgoing; 3],
         payload_types: watch::Receiver<PayloadTypes>,
         queue: Arc<MediaQueue>,
         counters: Arc<Counters>,
         steering: Arc<Steering>,
     ) -> Self {
-        let packetizer = Packetizer::new(fastrand::u16(..), MAX_PAYLOAD);
+        let packetizer = || Packetizer::new(fastrand::u16(..), MAX_PAYLOAD);
         Self {
             voice,
             video,
+            screen,
             payload_types,
             queue,
             counters,
             steering,
-            packetizer,
+            packetizer: packetizer(),
+            screen_packetizer: packetizer(),
             copies: Copies::default(),
             last_voice: None,
         }
@@ -86,6 +92,7 @@ impl Sender {
                 let sent = match media {
                     Media::Voice(voice) => self.send_voice(voice).await,
                     Media::Video(frame) => self.send_video(&frame).await,
+                    Media::Screen(frame) => self.send_screen(&frame).await,
                 };
                 if let Err(ended) = sent {
                     return ended;
@@ -122,6 +129,21 @@ impl Sender {
             self.video.write(payload_type, frame.timestamp, index == last, payload).await?;
         }
         self.counters.video_out.frame();
+        Ok(())
+    }
+
+    async fn send_screen(&mut self, frame: &EncodedFrame) -> Result<(), ConnectionEnded> {
+        let Some(payload_type) = self.payload_types.borrow().screen else { return Ok(()) };
+        let payloads = self.screen_packetizer.packetize(frame);
+        let last = payloads.len().saturating_sub(1);
+        for (index, payload) in payloads.into_iter().enumerate() {
+            while let Some(voice) = self.queue.pop_voice() {
+                self.send_voice(voice).await?;
+            }
+            self.counters.screen_out.packet(payload.len());
+            self.screen.write(payload_type, frame.timestamp, index == last, payload).await?;
+        }
+        self.counters.screen_out.frame();
         Ok(())
     }
 }

@@ -104,8 +104,11 @@ async fn whoever_talks_without_end_is_heard_so_far_and_no_further() {
         while pair.offerer.next_of_chat().await != LinkEvent::ChatSent {}
     }
     // The other channel is in the same queue of the connection: what was said before has come.
-    pair.offerer.link.tell(&quartet_proto::PeerMessage::View { height: 7 });
-    assert_eq!(pair.answerer.next_said().await, quartet_proto::PeerMessage::View { height: 7 });
+    pair.offerer.link.tell(&quartet_proto::PeerMessage::View { height: 7, screen: None });
+    assert_eq!(
+        pair.answerer.next_said().await,
+        quartet_proto::PeerMessage::View { height: 7, screen: None }
+    );
     let mut heard = 0;
     while let Ok(event) = pair.answerer.chat.try_recv() {
         heard += u32::from(matches!(event, LinkEvent::ChatHeard(_)));

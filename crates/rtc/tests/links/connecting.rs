@@ -92,7 +92,7 @@ async fn the_offer_is_what_a_browser_understands() {
     pair.reaches(LinkState::Connected).await;
     for sdp in [&pair.offerer, &pair.answerer].map(|side| side.descriptions.lock()[0].clone()) {
         for line in [
-            "a=group:BUNDLE 0 1 2",
+            "a=group:BUNDLE 0 1 2 3",
             "a=rtpmap:111 opus/48000/2",
             "a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1",
             "a=rtpmap:63 red/48000/2",
@@ -112,12 +112,12 @@ async fn the_offer_is_what_a_browser_understands() {
         ] {
             assert!(sdp.lines().any(|l| l.trim_end() == line.trim_end()), "no {line} in\n{sdp}");
         }
-        assert_eq!(sdp.matches("m=").count(), 3, "{sdp}");
-        assert_eq!(sdp.matches("a=sendrecv").count(), 3, "{sdp}");
-        assert_eq!(sdp.matches("a=ssrc-group:FID").count(), 1, "{sdp}");
-        assert_eq!(sdp.matches("transport-wide-cc-extensions-01").count(), 2, "{sdp}");
+        assert_eq!(sdp.matches("m=").count(), 4, "{sdp}");
+        assert_eq!(sdp.matches("a=sendrecv").count(), 4, "{sdp}");
+        assert_eq!(sdp.matches("a=ssrc-group:FID").count(), 2, "{sdp}");
+        assert_eq!(sdp.matches("transport-wide-cc-extensions-01").count(), 3, "{sdp}");
         assert!(!sdp.contains("a=candidate"), "{sdp}");
-        assert_eq!(sdp.matches("a=rtpmap").count(), 4, "{sdp}");
+        assert_eq!(sdp.matches("a=rtpmap").count(), 6, "{sdp}");
     }
     pair.close().await;
 }

@@ -6,7 +6,7 @@ use quartet_proto::PeerMessage;
 use crate::pair::{Pair, loopback};
 
 fn view(height: u16) -> PeerMessage {
-    PeerMessage::View { height }
+    PeerMessage::View { height, screen: Some(height / 2) }
 }
 
 #[tokio::test]

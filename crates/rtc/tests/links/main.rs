@@ -17,4 +17,5 @@ mod key_frames;
 mod loss;
 mod relay;
 mod restart;
+mod screen;
 mod stalled;

@@ -33,13 +33,18 @@ pub(crate) type Rewrite = Box<dyn Fn(Candidate) -> Option<Candidate> + Send>;
 #[derive(Debug)]
 pub(crate) struct Recorder {
     pictures: mpsc::UnboundedSender<EncodedFrame>,
+    screens: mpsc::UnboundedSender<EncodedFrame>,
     voices: mpsc::UnboundedSender<RtpPacket>,
 }
 
 impl Recorder {
     /// Keeps nothing.
     pub(crate) fn deaf() -> Self {
-        Self { pictures: mpsc::unbounded_channel().0, voices: mpsc::unbounded_channel().0 }
+        Self {
+            pictures: mpsc::unbounded_channel().0,
+            screens: mpsc::unbounded_channel().0,
+            voices: mpsc::unbounded_channel().0,
+        }
     }
 }
 
@@ -51,17 +56,24 @@ impl MediaSink for Recorder {
     fn picture(&self, frame: EncodedFrame) {
         let _ = self.pictures.send(frame);
     }
+
+    fn screen(&self, frame: EncodedFrame) {
+        let _ = self.screens.send(frame);
+    }
 }
 
 /// One end.
 pub(crate) struct Side {
     pub(crate) link: Arc<Link>,
     pub(crate) pictures: mpsc::UnboundedReceiver<EncodedFrame>,
+    pub(crate) screens: mpsc::UnboundedReceiver<EncodedFrame>,
     pub(crate) voices: mpsc::UnboundedReceiver<RtpPacket>,
     pub(crate) state: watch::Receiver<Option<LinkState>>,
     /// Counts `KeyFrameWanted`.
     pub(crate) key_frames_wanted: Arc<AtomicUsize>,
     pub(crate) key_frame_wanted: Arc<Notify>,
+    /// The same of the screen.
+    pub(crate) screen_key_frame_wanted: Arc<Notify>,
     pub(crate) broken: Arc<Mutex<Option<String>>>,
     /// The candidates that this side announced.
     pub(crate) candidates: Arc<Mutex<Vec<Candidate>>>,
@@ -85,9 +97,11 @@ impl Side {
     pub(crate) async fn open(role: LinkRole, ice: IceConfig) -> Self {
         let (pictures_in, pictures) = mpsc::unbounded_channel();
         let (voices_in, voices) = mpsc::unbounded_channel();
-        let sink = Arc::new(Recorder { pictures: pictures_in, voices: voices_in });
+        let (screens_in, screens) = mpsc::unbounded_channel();
+        let sink =
+            Arc::new(Recorder { pictures: pictures_in, screens: screens_in, voices: voices_in });
         let mut side = Self::open_with(role, ice, sink).await;
-        (side.pictures, side.voices) = (pictures, voices);
+        (side.pictures, side.screens, side.voices) = (pictures, screens, voices);
         side
     }
 
@@ -104,10 +118,12 @@ impl Side {
         Self {
             link: Arc::new(link),
             pictures: mpsc::unbounded_channel().1,
+            screens: mpsc::unbounded_channel().1,
             voices: mpsc::unbounded_channel().1,
             state: watch::channel(None).1,
             key_frames_wanted: Arc::default(),
             key_frame_wanted: Arc::default(),
+            screen_key_frame_wanted: Arc::default(),
             broken: Arc::default(),
             candidates: Arc::default(),
             descriptions: Arc::default(),
@@ -137,6 +153,7 @@ impl Side {
         let other = Arc::clone(other);
         let count = Arc::clone(&self.key_frames_wanted);
         let wanted = Arc::clone(&self.key_frame_wanted);
+        let screen_wanted = Arc::clone(&self.screen_key_frame_wanted);
         let broken = Arc::clone(&self.broken);
         let candidates = Arc::clone(&self.candidates);
         let descriptions = Arc::clone(&self.descriptions);
@@ -180,6 +197,7 @@ impl Side {
                     LinkEvent::Estimate(estimate) => {
                         estimate_in.send_replace(Some(estimate));
                     }
+                    LinkEvent::ScreenKeyFrameWanted => screen_wanted.notify_one(),
                     LinkEvent::KeyFrameWanted => {
                         count.fetch_add(1, Relaxed);
                         wanted.notify_one();
@@ -199,6 +217,10 @@ impl Side {
 
     pub(crate) async fn next_picture(&mut self) -> EncodedFrame {
         timeout(PATIENCE, self.pictures.recv()).await.expect("no picture").unwrap()
+    }
+
+    pub(crate) async fn next_screen(&mut self) -> EncodedFrame {
+        timeout(PATIENCE, self.screens.recv()).await.expect("no picture of a screen").unwrap()
     }
 
     pub(crate) async fn next_voice(&mut self) -> RtpPacket {

@@ -15,8 +15,8 @@ pub(crate) const D: ConnId = ConnId(4);
 /// Of anything: a server looks at none.
 pub(crate) const PROOF: Proof =
     Proof { word: Word::from_bytes([1; 32]), mac: Word::from_bytes([2; 32]) };
-pub(crate) const MUTED: MediaState = MediaState { muted: true, camera_off: false };
-pub(crate) const OPEN: MediaState = MediaState { muted: false, camera_off: false };
+pub(crate) const MUTED: MediaState = MediaState { muted: true, camera_off: false, sharing: None };
+pub(crate) const OPEN: MediaState = MediaState { muted: false, camera_off: false, sharing: None };
 
 /// A hub, its time, and what it said since the last look.
 pub(crate) struct Bench {

@@ -150,7 +150,11 @@ impl World {
     fn message(&mut self, conn: ConnId) -> ClientMessage {
         let room = RoomId::from_bytes([self.rng.u8(0..4); 16]);
         let key = SessionKey::from_bytes([self.rng.u8(0..9); 16]);
-        let media = MediaState { muted: self.rng.bool(), camera_off: self.rng.bool() };
+        let media = MediaState {
+            muted: self.rng.bool(),
+            camera_off: self.rng.bool(),
+            ..MediaState::default()
+        };
         let epoch = self.next_tag;
         match self.rng.u8(0..46) {
             0 => ClientMessage::Hello { version: self.rng.u32(0..3), client: String::new() },

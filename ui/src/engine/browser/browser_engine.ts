@@ -9,12 +9,21 @@ import type {
   PolicyView,
   ReactionKind,
   Settings,
+  SharingView,
   UiEvent,
 } from '../../bindings';
-import type { CallEngine, DeviceKind, GuestPage, PictureListener, TileId } from '../engine';
+import {
+  screenOf,
+  sharerOf,
+  type CallEngine,
+  type DeviceKind,
+  type GuestPage,
+  type PictureListener,
+  type TileId,
+} from '../engine';
 import { hrefOf } from '../../chat/links';
 import { BrowserFiles } from './browser_files';
-import { Call } from './call';
+import { Call, NOTHING } from './call';
 import type { ChatLine } from './core/chat';
 import { entrance, type Entrance } from './core/entrance';
 import { parseLink, webLink, webSocketAddress, type JoinLink } from './core/link';
@@ -32,6 +41,7 @@ import type { Tracks } from './peer_link';
 import { watchPermissions } from './permissions';
 import { Playback } from './playback';
 import type { SourceKind } from './source';
+import { canShareScreens, SharedScreen } from './shared_screen';
 import { Sources } from './sources';
 import {
   choseBrowser,
@@ -80,7 +90,8 @@ export class BrowserEngine implements CallEngine, GuestPage {
   /** What stands in for chosen devices that are not there. */
   private standIns: Partial<Record<DeviceKind, string>> = {};
   /** What is sent: the camera, and a copy of the microphone that can be silenced by itself. */
-  private sent: Tracks = { audio: null, video: null };
+  private sent: Tracks = NOTHING;
+  private readonly screen = new SharedScreen((track, what) => this.shared(track, what));
   private readonly voicesHeard = new Map<PeerId, MediaStreamTrack>();
   private link: JoinLink | null = null;
   private watch: Driver<WatchInput> | null = null;
@@ -292,7 +303,39 @@ export class BrowserEngine implements CallEngine, GuestPage {
   }
 
   viewTile(tile: TileId, height: number): void {
-    if (tile !== OWN) this.call?.view(tile, height);
+    const sharer = sharerOf(tile);
+    if (sharer !== null) this.call?.viewScreen(sharer, height);
+    else if (tile !== OWN) this.call?.view(tile, height);
+  }
+
+  readonly canShare = canShareScreens();
+
+  /** The browser shows what there is, and asks the person itself. */
+  screens(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  thumbnail(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  async share(): Promise<void> {
+    if (!this.call) return refuse('sharing_not_in_call', 'there is no call');
+    const refusal = await this.screen.ask();
+    if (refusal) throw refusal;
+  }
+
+  stopSharing(): Promise<void> {
+    this.screen.stop();
+    return Promise.resolve();
+  }
+
+  private shared(track: MediaStreamTrack | null, what: SharingView | null): void {
+    // The call may have ended while the person was choosing.
+    if (track && !this.call) return this.screen.stop();
+    this.sent = { ...this.sent, screen: track };
+    this.model.setSharing(what);
+    this.sendChosen();
   }
 
   /** To the green room of a link. */
@@ -329,6 +372,7 @@ export class BrowserEngine implements CallEngine, GuestPage {
     void this.hearSelf(false);
     clearInterval(this.ticking);
     clearInterval(this.measuring);
+    this.screen.stop();
     this.sources.close();
     this.levels.forget(OWN);
     this.device('speaker', { is: 'none' });
@@ -364,7 +408,7 @@ export class BrowserEngine implements CallEngine, GuestPage {
   private session(event: SessionEvent): void {
     const refusal = this.model.apply(event);
     if (refusal) this.events({ type: 'notice', data: refusal });
-    if (event.type === 'peer_left') this.heardAndSeen(event.peer.id, { audio: null, video: null });
+    if (event.type === 'peer_left') this.heardAndSeen(event.peer.id, NOTHING);
     if (event.type === 'ended') {
       this.call = null;
       this.voices.forgetGains();
@@ -379,8 +423,9 @@ export class BrowserEngine implements CallEngine, GuestPage {
     this.events({ type: 'chat', data: [said] });
   }
 
-  private heardAndSeen(peer: PeerId, { audio, video }: Tracks): void {
+  private heardAndSeen(peer: PeerId, { audio, video, screen }: Tracks): void {
     this.tiles.set(peer, video);
+    this.tiles.set(screenOf(peer), screen);
     this.voices.set(peer, audio);
     if (audio) this.voicesHeard.set(peer, audio);
     else this.voicesHeard.delete(peer);

@@ -51,7 +51,7 @@ interface OpenLink {
   connectedAt: number | null;
 }
 
-const NOTHING: Tracks = { audio: null, video: null };
+export const NOTHING: Tracks = { audio: null, video: null, screen: null };
 
 export class Call {
   private readonly driver: Driver<Input>;
@@ -59,14 +59,18 @@ export class Call {
   private readonly present = new Set<PeerId>();
   /** How high each person shows the own picture; it holds for new links too, until said anew. */
   private readonly shows = new Map<PeerId, number>();
+  /** The same of the shared screen. */
+  private readonly showsScreen = new Map<PeerId, number>();
   /** How high each person's picture is shown here. */
   private readonly views = new Map<PeerId, number>();
+  /** And their screen. */
+  private readonly screenViews = new Map<PeerId, number>();
   /** What each person is told past the server, again on each new link. */
   private readonly words = new Map<PeerId, RoomWord>();
   /** How each person is doing, by their own word. */
   private readonly conditions = new Map<PeerId, ConditionWord>();
   private readonly readers = new Map<PeerId, FigureReader>();
-  private readonly stream = new MediaStream();
+  private readonly streams = { camera: new MediaStream(), screen: new MediaStream() };
   private readonly chatting: Chatting;
   private readonly own: PeerId;
   private readonly gestures: Gestures;
@@ -121,7 +125,8 @@ export class Call {
   /** What is sent from now on, and what the others are told of it. */
   send(tracks: Tracks, media: MediaState): void {
     this.driver.tell({ type: 'media', media });
-    if (tracks.audio === this.tracks.audio && tracks.video === this.tracks.video) return;
+    const { audio, video, screen } = this.tracks;
+    if (tracks.audio === audio && tracks.video === video && tracks.screen === screen) return;
     this.tracks = tracks;
     for (const { link } of this.links.values()) link.setTracks(tracks);
     this.adapt();
@@ -150,7 +155,13 @@ export class Call {
   /** Somebody's picture is shown so high, pixels. */
   view(peer: PeerId, height: number): void {
     this.views.set(peer, height);
-    this.links.get(peer)?.link.say({ type: 'view', height });
+    this.sayView(peer);
+  }
+
+  /** Somebody's screen is shown so high, pixels. */
+  viewScreen(peer: PeerId, height: number): void {
+    this.screenViews.set(peer, height);
+    this.sayView(peer);
   }
 
   /** How loud each person is who is connected; `null` where the browser does not say. */
@@ -207,8 +218,7 @@ export class Call {
       this.chatting.tell({ type: 'left', peer: id });
       if (this.gestures.left(id)) this.listener.hands(this.gestures.hands());
       this.filing.tell({ type: 'left', peer: id });
-      this.shows.delete(id);
-      this.views.delete(id);
+      for (const of of [this.shows, this.showsScreen, this.views, this.screenViews]) of.delete(id);
       this.words.delete(id);
       this.conditions.delete(id);
       this.readers.delete(id);
@@ -239,7 +249,7 @@ export class Call {
     // Of a link that is closed, the session wants to hear nothing.
     const isOpen = () => this.links.get(peer)?.epoch === epoch;
     try {
-      const link = new PeerLink(configuration, offerer, this.tracks, this.stream, {
+      const link = new PeerLink(configuration, offerer, this.tracks, this.streams, {
         event: (event) => {
           if (event.type === 'state' && event.state === 'connected') this.connected(peer, epoch);
           this.driver.tell({ type: 'link', peer, epoch, event });
@@ -251,8 +261,7 @@ export class Call {
           if (!isOpen()) return;
           const word = this.words.get(peer);
           if (word) link.say(word);
-          const height = this.views.get(peer);
-          if (isOpen() && height !== undefined) link.say({ type: 'view', height });
+          if (isOpen()) this.sayView(peer);
           const hand = this.gestures.greeting();
           if (isOpen() && hand) link.say(hand);
         },
@@ -284,6 +293,7 @@ export class Call {
         return this.driver.tell({ type: 'said', peer, message });
       case 'view':
         this.shows.set(peer, message.height);
+        if (message.screen !== undefined) this.showsScreen.set(peer, message.screen);
         return this.adapt();
       case 'condition':
         this.conditions.set(peer, message);
@@ -299,6 +309,14 @@ export class Call {
 
   private tellAll(message: PeerMessage): void {
     for (const { link } of this.links.values()) link.say(message);
+  }
+
+  private sayView(peer: PeerId): void {
+    const height = this.views.get(peer);
+    if (height === undefined) return;
+    // A screen that is nowhere on the page is not needed.
+    const screen = this.screenViews.get(peer) ?? 0;
+    this.links.get(peer)?.link.say({ type: 'view', height, screen });
   }
 
   private close(peer: PeerId, epoch: Epoch): void {
@@ -331,13 +349,15 @@ export class Call {
       const { later, source } = this.chosen(peer);
       const age = connectedAt === null ? null : now - connectedAt;
       link.setSending(sendingAtAge(later, source, age));
+      link.setScreenWanted(this.showsScreen.get(peer) !== 0);
     }
   }
 
   /** What somebody is sent of the own picture once the connection has settled. */
   private chosen(peer: PeerId): { later: Sending; source: number; scaled: boolean } {
     const source = this.tracks.video?.getSettings().height ?? 0;
-    const later = sending(this.shows.get(peer) ?? null, this.present.size, source);
+    const sharing = this.tracks.screen !== null;
+    const later = sending(this.shows.get(peer) ?? null, this.present.size, source, sharing);
     return { later, source, scaled: later.scaleResolutionDownBy > 1 };
   }
 }

@@ -1,8 +1,8 @@
 // One connection to one other person under one epoch: an `RTCPeerConnection`, with a voice, a
-// picture and the data channels. Everything that is asked of it is done in order, one after the
+// picture of the camera, one of a shared screen, and the data channels. Everything that is asked of it is done in order, one after the
 // other, so that a candidate never comes before its description.
 //
-// Voice and picture are withheld by putting other tracks, or none, in their place, never by their
+// Each is withheld by putting other tracks, or none, in their place, never by their
 // direction: nothing is negotiated for a switch.
 
 import { ChatLink, type ChatLinkListener } from './chat_link';
@@ -14,7 +14,7 @@ import type { ChatMessage } from './core/chat_message';
 import type { Candidate, DescriptionKind } from './core/messages';
 import type { LinkAction, LinkEvent, LinkState } from './core/output';
 import { CHANNEL, readPeerMessage, type PeerMessage } from './core/peer_message';
-import type { Sending } from './core/sending';
+import { SCREEN_SENDING, type Sending } from './core/sending';
 import { FileLink, type FileLinkListener } from './file_link';
 
 /** A sound that came longer ago than this is not being heard now, milliseconds. */
@@ -22,7 +22,17 @@ const HEARD_FOR = 400;
 /** Browsers give the peak of a packet where meters show its root mean square. */
 const PEAK_TO_RMS = 0.5;
 
-export type Tracks = Record<MediaKind, MediaStreamTrack | null>;
+/** What each section carries, in their order. */
+const SLOTS = ['audio', 'video', 'screen'] as const;
+export type Slot = (typeof SLOTS)[number];
+
+export type Tracks = Record<Slot, MediaStreamTrack | null>;
+
+/** What belongs together for the browser: voice and camera; the screen comes when it comes. */
+export interface Streams {
+  camera: MediaStream;
+  screen: MediaStream;
+}
 
 export interface LinkListener {
   event(event: LinkEvent): void;
@@ -43,11 +53,13 @@ export class PeerLink {
   private readonly channel: RTCDataChannel;
   private readonly chat: ChatLink;
   private readonly files: FileLink;
-  private transceivers: Partial<Record<MediaKind, RTCRtpTransceiver>> = {};
+  private transceivers: Partial<Record<Slot, RTCRtpTransceiver>> = {};
   private work: Promise<void> = Promise.resolve();
   private closed = false;
   private sending: Sending | null = null;
-  private applied = '';
+  /** What each sender was last told. */
+  private readonly applied: Partial<Record<Slot, string>> = {};
+  private screenWanted = true;
   /** Candidates of the other side from before its description. */
   private early: Candidate[] = [];
   /** Own candidates from before the own description was announced. */
@@ -58,14 +70,12 @@ export class PeerLink {
     configuration: RTCConfiguration,
     offerer: boolean,
     private tracks: Tracks,
-    /** Tells the other side that voice and picture belong together. */
-    private readonly stream: MediaStream,
+    private readonly streams: Streams,
     private readonly listener: LinkListener,
   ) {
     this.connection = new RTCPeerConnection(configuration);
     if (offerer) {
-      this.adopt('audio', this.transceiver('audio'));
-      this.adopt('video', this.transceiver('video'));
+      for (const slot of SLOTS) this.adopt(slot, this.transceiver(slot));
     }
     this.channel = this.connection.createDataChannel(CHANNEL.label, {
       negotiated: true,
@@ -100,6 +110,12 @@ export class PeerLink {
   /** How the picture is to be encoded from now on. */
   setSending(sending: Sending): void {
     this.sending = sending;
+    this.enqueue(() => this.applySending());
+  }
+
+  /** Whether the other side shows the shared screen. */
+  setScreenWanted(wanted: boolean): void {
+    this.screenWanted = wanted;
     this.enqueue(() => this.applySending());
   }
 
@@ -213,62 +229,76 @@ export class PeerLink {
     else this.listener.event({ type: 'candidate', candidate });
   }
 
-  private transceiver(kind: MediaKind): RTCRtpTransceiver {
-    const streams = [this.stream];
-    return this.connection.addTransceiver(this.tracks[kind] ?? kind, {
+  private transceiver(slot: Slot): RTCRtpTransceiver {
+    return this.connection.addTransceiver(this.tracks[slot] ?? kindOf(slot), {
       direction: 'sendrecv',
-      streams,
+      streams: [this.stream(slot)],
     });
   }
 
-  /** The first section of each kind is the voice, or the picture. */
+  private stream(slot: Slot): MediaStream {
+    return slot === 'screen' ? this.streams.screen : this.streams.camera;
+  }
+
+  /** The first section of sound is the voice; of pictures, the camera, and the second the screen. */
   private adoptOffered(): void {
-    for (const kind of ['audio', 'video'] as const) {
-      const offered = this.connection
-        .getTransceivers()
-        .find(({ receiver }) => receiver.track.kind === kind);
-      if (!offered) continue;
-      offered.direction = 'sendrecv';
-      if ('setStreams' in offered.sender) offered.sender.setStreams(this.stream);
-      this.adopt(kind, offered);
+    const offered = this.connection.getTransceivers();
+    const of = (kind: MediaKind) => offered.filter(({ receiver }) => receiver.track.kind === kind);
+    const [[voice], [camera, screen]] = [of('audio'), of('video')];
+    for (const [slot, transceiver] of [
+      ['audio', voice],
+      ['video', camera],
+      ['screen', screen],
+    ] as const) {
+      if (!transceiver) continue;
+      transceiver.direction = 'sendrecv';
+      const { sender } = transceiver;
+      if ('setStreams' in sender) sender.setStreams(this.stream(slot));
+      this.adopt(slot, transceiver);
     }
     this.announceTracks();
   }
 
-  private adopt(kind: MediaKind, transceiver: RTCRtpTransceiver): void {
-    if (this.transceivers[kind] === transceiver) return;
-    this.transceivers[kind] = transceiver;
-    preferCodecs(transceiver, kind);
+  private adopt(slot: Slot, transceiver: RTCRtpTransceiver): void {
+    if (this.transceivers[slot] === transceiver) return;
+    this.transceivers[slot] = transceiver;
+    preferCodecs(transceiver, kindOf(slot));
   }
 
   private announceTracks(): void {
-    const { audio, video } = this.transceivers;
+    const track = (slot: Slot) => this.transceivers[slot]?.receiver.track ?? null;
     this.listener.tracks({
-      audio: audio?.receiver.track ?? null,
-      video: video?.receiver.track ?? null,
+      audio: track('audio'),
+      video: track('video'),
+      screen: track('screen'),
     });
   }
 
   private async replaceTracks(): Promise<void> {
-    for (const kind of ['audio', 'video'] as const) {
-      const sender = this.transceivers[kind]?.sender;
-      if (sender && sender.track !== this.tracks[kind]) {
-        await sender.replaceTrack(this.tracks[kind]);
+    for (const slot of SLOTS) {
+      const sender = this.transceivers[slot]?.sender;
+      if (sender && sender.track !== this.tracks[slot]) {
+        await sender.replaceTrack(this.tracks[slot]);
       }
     }
   }
 
   private async applySending(): Promise<void> {
-    const sender = this.transceivers.video?.sender;
-    const wanted = JSON.stringify(this.sending);
-    if (!sender || !this.sending || wanted === this.applied) return;
+    await this.apply('video', this.sending);
+    await this.apply('screen', { ...SCREEN_SENDING, active: this.screenWanted });
+  }
+
+  private async apply(slot: Slot, sending: Sending | null): Promise<void> {
+    const sender = this.transceivers[slot]?.sender;
+    const wanted = JSON.stringify(sending);
+    if (!sender || !sending || wanted === this.applied[slot]) return;
     const parameters = sender.getParameters();
     const [encoding] = parameters.encodings;
     // Not negotiated yet: it is applied after that.
     if (!encoding) return;
-    Object.assign(encoding, this.sending);
+    Object.assign(encoding, sending);
     await sender.setParameters(parameters);
-    this.applied = wanted;
+    this.applied[slot] = wanted;
   }
 
   private stateChanged(): void {
@@ -294,4 +324,8 @@ export class PeerLink {
       }
     });
   }
+}
+
+function kindOf(slot: Slot): MediaKind {
+  return slot === 'audio' ? 'audio' : 'video';
 }

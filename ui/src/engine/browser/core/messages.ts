@@ -25,7 +25,12 @@ export type Epoch = number;
 export interface MediaState {
   muted: boolean;
   camera_off: boolean;
+  /** What is shared beside the camera; left out while nothing is. */
+  sharing?: Sharing;
 }
+
+/** A tab of the browser counts as a window. */
+export type Sharing = 'screen' | 'window';
 
 export interface PeerInfo {
   id: PeerId;
@@ -248,7 +253,13 @@ function peerInfo(value: unknown): PeerInfo {
 
 function media(value: unknown): MediaState {
   const it = fields(value);
-  return { muted: flag(it['muted']), camera_off: flag(it['camera_off']) };
+  const sharing = it['sharing'];
+  return {
+    muted: flag(it['muted']),
+    camera_off: flag(it['camera_off']),
+    // What a later version calls otherwise is a screen.
+    ...(typeof sharing === 'string' && { sharing: sharing === 'window' ? sharing : 'screen' }),
+  };
 }
 
 function peerId(value: unknown): PeerId {

@@ -8,6 +8,7 @@ import type {
   DoorView,
   FailureView,
   PeerView,
+  SharingView,
 } from '../../../bindings';
 import { NOWHERE, type DeviceKind } from '../../engine';
 import { authority, webLink, type JoinLink } from './link';
@@ -56,8 +57,12 @@ export class Model {
     this.view = { ...this.view, phase: { at: 'home' }, room: null };
   }
 
-  setOwn({ muted, camera_off }: MediaState): void {
+  setOwn({ muted, camera_off }: Pick<MediaState, 'muted' | 'camera_off'>): void {
     this.view = { ...this.view, me: { ...this.view.me, muted, camera_off } };
+  }
+
+  setSharing(sharing: SharingView | null): void {
+    this.view = { ...this.view, me: { ...this.view.me, sharing } };
   }
 
   setDevice(kind: DeviceKind, state: DeviceState): void {
@@ -98,10 +103,11 @@ export class Model {
 
   /** What others see of this side: a missing device withholds as much as a switch does. */
   get media(): MediaState {
-    const { muted, camera_off, camera, microphone } = this.view.me;
+    const { muted, camera_off, camera, microphone, sharing } = this.view.me;
     return {
       muted: muted || microphone.is !== 'running',
       camera_off: camera_off || camera.is !== 'running',
+      ...(sharing && { sharing }),
     };
   }
 
@@ -144,7 +150,7 @@ export class Model {
         this.changeRoom({ peers: this.peers.filter((peer) => peer.id !== event.peer.id) });
         break;
       case 'peer_media':
-        this.changePeer(event.peer, event.media);
+        this.changePeer(event.peer, { ...event.media, sharing: event.media.sharing ?? null });
         break;
       case 'peer_connection':
         this.changePeer(event.peer, { connection: event.connection });
@@ -203,10 +209,10 @@ export class Model {
 }
 
 function newPeer({ id, name, media }: PeerInfo): PeerView {
-  const { muted, camera_off } = media;
+  const { muted, camera_off, sharing = null } = media;
   const trust = { code: null, mark: 'unconfirmed' as const };
   const volume = USUAL_VOLUME;
-  return { id, name, muted, camera_off, connection: 'connecting', trust, volume };
+  return { id, name, muted, camera_off, sharing, connection: 'connecting', trust, volume };
 }
 
 function failureOfEnd(end: SessionEnd): FailureView | null {

@@ -111,5 +111,5 @@ export class Peer {
 }
 
 export function sameMedia(a: MediaState, b: MediaState): boolean {
-  return a.muted === b.muted && a.camera_off === b.camera_off;
+  return a.muted === b.muted && a.camera_off === b.camera_off && a.sharing === b.sharing;
 }

@@ -8,6 +8,8 @@ import type { PeerId, RoomPolicy } from './messages';
 export interface ViewWord {
   type: 'view';
   height: number;
+  /** The same of the screen that the sender shares; left out by those who know no screens. */
+  screen?: number;
 }
 
 /** Whom the sender takes for a participant, so that the server alone cannot let anybody in. */
@@ -89,8 +91,10 @@ function reaction({ count, kind }: Record<string, unknown>): ReactionWord | null
   return isCount(count, MAX_U32) && known ? { type: 'reaction', count, kind: known } : null;
 }
 
-function view({ height }: Record<string, unknown>): ViewWord | null {
-  return isCount(height, MAX_VIEW) ? { type: 'view', height } : null;
+function view({ height, screen }: Record<string, unknown>): ViewWord | null {
+  if (!isCount(height, MAX_VIEW)) return null;
+  if (screen === undefined || screen === null) return { type: 'view', height };
+  return isCount(screen, MAX_VIEW) ? { type: 'view', height, screen } : null;
 }
 
 function room({ policy, change, ...lists }: Record<string, unknown>): RoomWord | null {

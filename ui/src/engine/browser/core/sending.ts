@@ -33,6 +33,16 @@ const FIRST = [
 /** When a connection may have larger pictures. */
 export const GROWTH = FIRST.map(({ age }) => age);
 
+/** Beside a shared screen faces are small, and the browser has two pictures to encode. */
+const BESIDE_SCREEN = 180;
+
+/** What is sent of a shared screen: as it is, and rather seldom than blurred. */
+export const SCREEN_SENDING: Sending = {
+  active: true,
+  scaleResolutionDownBy: 1,
+  maxBitrate: 2_500_000,
+};
+
 /** The same for a connection so old; `null` before it carries anything. */
 export function sendingAtAge(later: Sending, source: number, age: number | null): Sending {
   const first = FIRST.find((it) => (age ?? 0) < it.age);
@@ -43,14 +53,22 @@ export function sendingAtAge(later: Sending, source: number, age: number | null)
 
 /**
  * `shown` is how high the other side shows the picture, pixels, or `null` if it never said;
- * `others` how many people there are; `source` how high the camera's pictures are, 0 if unknown.
+ * `others` how many people there are; `source` how high the camera's pictures are, 0 if unknown;
+ * `sharing`: a screen goes beside it.
  */
-export function sending(shown: number | null, others: number, source: number): Sending {
+export function sending(
+  shown: number | null,
+  others: number,
+  source: number,
+  sharing = false,
+): Sending {
   const several = others > 1;
   const wanted = shown ?? (several ? UNSAID_AMONG_SEVERAL : UNSAID);
   // Enlarged by up to a third, a picture is still sharp enough.
   const enough = RUNGS.find(({ height }) => height * 4 >= wanted * 3) ?? RUNGS[2];
-  const rung = several && enough.height > AMONG_SEVERAL ? RUNGS[1] : enough;
+  const most = sharing ? BESIDE_SCREEN : several ? AMONG_SEVERAL : Infinity;
+  const allowed = RUNGS.findLast(({ height }) => height <= most) ?? RUNGS[0];
+  const rung = enough.height > allowed.height ? allowed : enough;
   return {
     active: wanted > 0,
     scaleResolutionDownBy: Math.max(1, source / rung.height),

@@ -15,7 +15,7 @@ const LOAD_SECONDS: f32 = 1.0;
 /// Tells the time of pictures in ticks of [`VIDEO_CLOCK_RATE`], the same for all rungs; it only
 /// ever grows.
 #[derive(Debug, Default)]
-pub(super) struct CaptureClock(Option<Told>);
+pub(crate) struct CaptureClock(Option<Told>);
 
 /// The last picture's time, as the system had it and as it was told.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +26,7 @@ struct Told {
 
 impl CaptureClock {
     /// The time of the picture captured at `at`.
-    pub(super) fn tell(&mut self, at: SystemTime) -> i64 {
+    pub(crate) fn tell(&mut self, at: SystemTime) -> i64 {
         let since_epoch = at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let ticks = since_epoch.as_micros() * u128::from(VIDEO_CLOCK_RATE) / 1_000_000;
         let captured = ticks as i64;
@@ -44,18 +44,18 @@ impl CaptureClock {
 
 /// Smooths the share of the time that the thread is at work, waiting for a processor included.
 #[derive(Debug)]
-pub(super) struct LoadMeter {
+pub(crate) struct LoadMeter {
     load: f32,
     last_end: Instant,
 }
 
 impl LoadMeter {
-    pub(super) fn start(now: Instant) -> Self {
+    pub(crate) fn start(now: Instant) -> Self {
         Self { load: 0.0, last_end: now }
     }
 
     /// Work went on from `begin` to `end`; the share now, 0..=1.
-    pub(super) fn worked(&mut self, begin: Instant, end: Instant) -> f32 {
+    pub(crate) fn worked(&mut self, begin: Instant, end: Instant) -> f32 {
         let whole = end.saturating_duration_since(self.last_end).as_secs_f32();
         let busy = end.saturating_duration_since(begin).as_secs_f32();
         self.last_end = end;
@@ -69,17 +69,17 @@ impl LoadMeter {
 
 /// The CPU time of the thread that it is used on.
 #[cfg(unix)]
-pub(super) struct ThreadClock;
+pub(crate) struct ThreadClock;
 
 #[cfg(unix)]
 impl ThreadClock {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self
     }
 
-    pub(super) fn resume(&mut self) {}
+    pub(crate) fn resume(&mut self) {}
 
-    pub(super) fn pause(&mut self) -> Duration {
+    pub(crate) fn pause(&mut self) -> Duration {
         let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
         Duration::try_from(time).unwrap_or_default()
     }
@@ -87,22 +87,22 @@ impl ThreadClock {
 
 /// The time between `resume` and `pause`: the standard library has no thread's CPU time.
 #[cfg(not(unix))]
-pub(super) struct ThreadClock {
+pub(crate) struct ThreadClock {
     total: Duration,
     since: Instant,
 }
 
 #[cfg(not(unix))]
 impl ThreadClock {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { total: Duration::ZERO, since: Instant::now() }
     }
 
-    pub(super) fn resume(&mut self) {
+    pub(crate) fn resume(&mut self) {
         self.since = Instant::now();
     }
 
-    pub(super) fn pause(&mut self) -> Duration {
+    pub(crate) fn pause(&mut self) -> Duration {
         self.total += self.since.elapsed();
         self.total
     }

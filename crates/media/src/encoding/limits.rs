@@ -12,16 +12,28 @@ const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(300);
 /// still, or the system's clock was set.
 const RESCHEDULE: Duration = Duration::from_secs(1);
 
-/// Lets requests for key frames through at [`KEY_FRAME_INTERVAL`]; those too early wait.
-#[derive(Debug, Default)]
-pub(super) struct KeyFrameLimit {
+/// Lets requests for key frames through, [`KEY_FRAME_INTERVAL`] apart if not said otherwise; those
+/// too early wait.
+#[derive(Debug)]
+pub(crate) struct KeyFrameLimit {
+    interval: Duration,
     made: Option<Instant>,
 }
 
+impl Default for KeyFrameLimit {
+    fn default() -> Self {
+        Self::every(KEY_FRAME_INTERVAL)
+    }
+}
+
 impl KeyFrameLimit {
+    pub(crate) fn every(interval: Duration) -> Self {
+        Self { interval, made: None }
+    }
+
     /// `wanted` is met now.
-    pub(super) fn admits(&mut self, now: Instant, wanted: &AtomicBool) -> bool {
-        let due = self.made.is_none_or(|made| now >= made + KEY_FRAME_INTERVAL);
+    pub(crate) fn admits(&mut self, now: Instant, wanted: &AtomicBool) -> bool {
+        let due = self.made.is_none_or(|made| now >= made + self.interval);
         let admitted = due && wanted.swap(false, Ordering::Relaxed);
         if admitted {
             self.made = Some(now);
@@ -32,17 +44,17 @@ impl KeyFrameLimit {
 
 /// Thins pictures out to a number a second, evenly.
 #[derive(Debug)]
-pub(super) struct PaceLimit {
+pub(crate) struct PaceLimit {
     interval: Duration,
     next: Option<SystemTime>,
 }
 
 impl PaceLimit {
-    pub(super) fn new(max_fps: u16) -> Self {
+    pub(crate) fn new(max_fps: u16) -> Self {
         Self { interval: Duration::from_secs(1) / u32::from(max_fps.max(1)), next: None }
     }
 
-    pub(super) fn admits(&mut self, at: SystemTime) -> bool {
+    pub(crate) fn admits(&mut self, at: SystemTime) -> bool {
         // A source at just this pace is not punished for being uneven.
         let tolerance = self.interval / 4;
         let next = match self.next {
