@@ -46,7 +46,7 @@ fn files_go_both_ways_between_ours_and_a_guest() {
     });
     let guest =
         Guest::join(&sound.browser(BrowserKind::Chromium, 800), &room.link, "Guest").unwrap();
-    guest.meets("Ours").unwrap();
+    guest.wait_tile("Ours", "connection", "connected").unwrap();
     let page = guest.browser();
 
     // From ours to the guest, who takes it by a click.
