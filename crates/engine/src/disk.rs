@@ -22,6 +22,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -40,6 +41,12 @@ use crate::input::{Generation, Input};
 const QUEUE: usize = 2048;
 /// Between two words about how far hashing is.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+
+/// A file that another process has is waited for this long: an app that was closed in the middle of
+/// it and started again may still be ending.
+const LOCK_PATIENCE: Duration = Duration::from_secs(15);
+/// Between two tries; nothing else is done meanwhile.
+const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// What is to be done.
 pub(crate) enum Task {
@@ -127,8 +134,17 @@ struct Worker {
     said_at: Instant,
 }
 
-/// What is done a chunk at a time.
+/// A file that is to be gone on with.
+struct Opening {
+    job: Job,
+    offer: FileOffer,
+    folder: PathBuf,
+    until: Instant,
+}
+
+/// What is done a step at a time.
 enum Slow {
+    Open(Opening),
     Hash(Box<Hashing>, Option<PeerId>),
     Verify(Job),
 }
@@ -167,18 +183,10 @@ impl Worker {
                 }
                 None
             }
-            Task::Begin(job, offer, folder) => match PartFile::open(offer, folder) {
-                Ok(part) if part.has_list() => {
-                    self.parts.insert(job, part);
-                    self.slow.push_back(Slow::Verify(job));
-                    None
-                }
-                Ok(part) => {
-                    self.parts.insert(job, part);
-                    Some(DiskNews::Begun(job, Ok(None)))
-                }
-                Err(error) => Some(DiskNews::Begun(job, Err(fault(&error)))),
-            },
+            Task::Begin(job, offer, folder) => {
+                let until = Instant::now() + LOCK_PATIENCE;
+                self.open(Opening { job, offer, folder, until })
+            }
             Task::Store(job, part, bytes) => {
                 let result = match self.parts.get_mut(&job) {
                     Some(file) => file.store(part, &bytes),
@@ -197,10 +205,12 @@ impl Worker {
                 Some(DiskNews::Finished(job, result))
             }
             Task::Close(job) => {
+                self.stop_opening(job);
                 self.parts.get_mut(&job).map(PartFile::close);
                 None
             }
             Task::Discard(job) => {
+                self.stop_opening(job);
                 if let Some(part) = self.parts.remove(&job) {
                     part.discard();
                 }
@@ -212,6 +222,32 @@ impl Worker {
                 Some(DiskNews::Read(token, result))
             }
         }
+    }
+
+    /// Opens what there is of a file, or tries again soon while another process has it.
+    fn open(&mut self, opening: Opening) -> Option<DiskNews> {
+        let Opening { job, offer, folder, until } = &opening;
+        match PartFile::open(offer.clone(), folder.clone()) {
+            Ok(part) => {
+                let job = *job;
+                let has_list = part.has_list();
+                self.parts.insert(job, part);
+                if !has_list {
+                    return Some(DiskNews::Begun(job, Ok(None)));
+                }
+                self.slow.push_back(Slow::Verify(job));
+                None
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < *until => {
+                self.slow.push_back(Slow::Open(opening));
+                None
+            }
+            Err(error) => Some(DiskNews::Begun(*job, Err(fault(&error)))),
+        }
+    }
+
+    fn stop_opening(&mut self, job: Job) {
+        self.slow.retain(|it| !matches!(it, Slow::Open(opening) if opening.job == job));
     }
 
     /// The next step of what takes long.
@@ -234,6 +270,10 @@ impl Worker {
                 }
                 Err(error) => Some(unreadable(hashing.progress().0, &error)),
             },
+            Slow::Open(opening) => {
+                thread::sleep(LOCK_POLL);
+                self.open(opening)
+            }
             Slow::Verify(job) => match self.parts.get_mut(&job)?.verify_next() {
                 Ok(None) => {
                     self.slow.push_back(Slow::Verify(job));

@@ -185,3 +185,26 @@ fn a_disk_that_is_full_is_said_to_be() {
     let error = fs::write("/dev/full", "x").unwrap_err();
     assert_eq!(fault(&error), FileFault::DiskFull);
 }
+
+#[test]
+fn a_file_that_another_process_is_leaving_is_waited_for() {
+    let folder = Folder::new("left");
+    let (offer, _) = offer_of("film.bin", &content());
+    let other = PartFile::open(offer.clone(), folder.0.clone()).unwrap();
+    let refused = PartFile::open(offer.clone(), folder.0.clone()).err().unwrap();
+    assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+    let (inputs, mut news) = mpsc::channel(4);
+    let (disk, run) = Disk::new(1, inputs);
+    let running = thread::spawn(run);
+    let job = Job(1);
+    assert!(disk.ask(Task::Begin(job, offer, folder.0.clone())));
+    thread::sleep(5 * LOCK_POLL);
+    assert!(news.try_recv().is_err(), "nothing is said while it is waited for");
+    drop(other);
+    let Some(Input::Disk(_, DiskNews::Begun(begun, result))) = news.blocking_recv() else {
+        panic!("something else");
+    };
+    assert_eq!((begun, result), (job, Ok(None)));
+    drop(disk);
+    running.join().unwrap();
+}
