@@ -1,6 +1,7 @@
 //! A driver of windows that speaks WebDriver (W3C) over HTTP, and one session with it.
 
 use std::{
+    fs,
     net::TcpListener,
     process::{Command, Stdio},
     time::Duration,
@@ -16,6 +17,8 @@ use crate::{Child, wait_until};
 pub(crate) const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
 /// What a driver may take to come up.
 const START_DEADLINE: Duration = Duration::from_secs(20);
+/// What a program may take to end.
+const END_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A running driver with one session.
 #[derive(Debug)]
@@ -68,16 +71,36 @@ impl WebDriver {
         Ok(answer["value"].take())
     }
 
-    /// Ends the session, which closes its window.
+    /// Ends the session, which closes its window, and waits until the program that had it is gone.
+    /// The driver answers before that; were it ended then, the program would live on.
     pub(crate) fn end_session(&self) -> anyhow::Result<()> {
+        let programs = children_of(self.driver.id());
         self.agent.delete(&self.session).call()?;
-        Ok(())
+        let ended = || Ok((!programs.iter().any(|id| is_running(*id))).then_some(()));
+        wait_until("the end of the program", END_DEADLINE, ended)
     }
 
     /// The driver's process.
     pub(crate) fn process(&mut self) -> &mut Child {
         &mut self.driver
     }
+}
+
+/// The processes that a process has started; on other systems than Linux none is known.
+fn children_of(id: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    let children = threads.filter_map(|it| fs::read_to_string(it.path().join("children")).ok());
+    children.flat_map(|line| parse_ids(&line)).collect()
+}
+
+fn parse_ids(line: &str) -> Vec<u32> {
+    line.split_whitespace().filter_map(|id| id.parse().ok()).collect()
+}
+
+/// Whether it is there, and more than what nobody has asked about since it ended.
+fn is_running(id: u32) -> bool {
+    let state = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    state.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 fn send(agent: &Agent, url: &str, body: &Value) -> anyhow::Result<Value> {
